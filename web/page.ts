@@ -18,7 +18,7 @@ import { arrived, type PageEngine, withEngine } from './engine.ts';
 import { takeBack } from './handed.ts';
 import { KnownHere } from './known.ts';
 import { deviceKind } from './model/device.ts';
-import { type Agreed, firstName, isOneFile, isSameOffer } from './model/kept.ts';
+import { type Accepted, firstName, isOneFile, isSameOffer } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, type TransferShown } from './model/running.ts';
 import { begunFor, closed, nextOfAll, type Wanted } from './model/several.ts';
@@ -219,13 +219,13 @@ export class Page {
    * @param before what is gone on with: it is not asked about if the person said yes to the very same offer
    * @param into the folder that the person picked for it then
    */
-  receive(code: string, before?: Agreed, into?: FileSystemDirectoryHandle): void {
+  receive(code: string, before?: Accepted, into?: FileSystemDirectoryHandle): void {
     address.keep(code);
     this.#receive({ code }, before, into);
   }
 
   /** What a trusted device has for this page. The rest as of `receive`. */
-  receiveFrom(device: PageDevice, before?: Agreed, into?: FileSystemDirectoryHandle): void {
+  receiveFrom(device: PageDevice, before?: Accepted, into?: FileSystemDirectoryHandle): void {
     this.known.answered(device);
     this.#leave();
     this.#receive({ device }, before, into);
@@ -241,17 +241,17 @@ export class Page {
 
   #receive(
     from: { code: string; near?: NearDevice } | { device: PageDevice },
-    before?: Agreed,
+    before?: Accepted,
     into?: FileSystemDirectoryHandle,
   ): void {
     const { code, device } = { code: undefined, device: undefined, ...from };
     let streamed = false;
-    let agreed: OfferSummary | undefined;
+    let accepted: OfferSummary | undefined;
     const begin = (engine: PageEngine, signal: AbortSignal) => {
       const spend = () => {
         if (code === undefined) return;
         address.clear(code);
-        if (agreed) engine.forgetAgreed(code, agreed);
+        if (accepted) engine.forgetAccepted(code, accepted);
       };
       const reception = engine.receive({
         ...{ server: location.origin, signal, share: this.share },
@@ -261,7 +261,7 @@ export class Page {
             before !== undefined &&
             isSameOffer(offer, before) &&
             // Something kept says little of the offer that it came from.
-            ('names' in before || (code !== undefined && engine.agreedTo(code, offer)));
+            ('names' in before || (code !== undefined && engine.isAccepted(code, offer)));
           const said: Answer = again || (await this.#ask(offer));
           // What is in the folder already goes on there, also from a sender that had to be asked about.
           const answer = said === true && into && before && isSameOffer(offer, before) ? into : said;
@@ -272,10 +272,10 @@ export class Page {
           if (code !== undefined) address.name(code, firstName(offer));
           const { view } = this.shown;
           if (view.at === 'transfer')
-            this.shown.patch({ agreed: offer, running: { ...view.running, ...(folder && { folder }) } });
+            this.shown.patch({ accepted: offer, running: { ...view.running, ...(folder && { folder }) } });
           streamed = store === 'stream' && offer.kind !== 'text';
-          if (code !== undefined && store !== 'stream') engine.agreeTo(code, offer);
-          agreed = offer;
+          if (code !== undefined && store !== 'stream') engine.rememberAccepted(code, offer);
+          accepted = offer;
           return store;
         },
       });
@@ -318,7 +318,7 @@ export class Page {
     const { sent, code, running, device, near } = view;
     // The person chooses another one, as an answer to the same question.
     const gone = running.error?.reason === 'PICKED_FOLDER_GONE';
-    const { agreed, folder } = gone ? {} : { agreed: view.agreed, folder: running.folder };
+    const { accepted, folder } = gone ? {} : { accepted: view.accepted, folder: running.folder };
     if (folder) {
       if (!(await this.#mayStillWrite(folder))) return;
       // Pressed twice, or left while the person was asked.
@@ -328,8 +328,8 @@ export class Page {
     this.to = sent && device;
     this.toNear = sent && near;
     if (sent) this.#send(sent);
-    else if (device) this.receiveFrom(device, agreed, folder);
-    else if (code !== undefined) this.receive(code, agreed, folder);
+    else if (device) this.receiveFrom(device, accepted, folder);
+    else if (code !== undefined) this.receive(code, accepted, folder);
     else this.back();
   }
 

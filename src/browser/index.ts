@@ -6,7 +6,7 @@
 
 export { completionOf } from '../identity/completion.ts';
 export { describeDoubt, doubtAbout } from '../identity/doubt.ts';
-export { agreedTo, agreeTo, forgetAgreed } from './agreed.ts';
+export { forgetAccepted, isAccepted, rememberAccepted } from './accepted.ts';
 export { abilities } from './files/abilities.ts';
 export { saveAsDownloads } from './files/download.ts';
 export { keptTransfers } from './files/kept.ts';

@@ -9,7 +9,7 @@ import { count, list, only, text, tryJson } from '../base/json.ts';
 import { defaultConfigDir, madeOnce, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
 import { formatDeviceKey, parseDeviceKey } from './device-key.ts';
 import { checkName } from './device-name.ts';
-import { fromDevices } from './device-pair.ts';
+import { fromDevices } from './device-secret.ts';
 import type { SharedSecret } from './secret.ts';
 import { generatePrivatePem, type OwnKeys, readPrivatePem } from './x25519.ts';
 

@@ -25,7 +25,7 @@ export function fromPsk(key: Uint8Array): SharedSecret {
  * @param own raw public keys, 32 bytes each
  * @param role this side's
  */
-export function fromAgreed(
+export function fromExchange(
   shared: Uint8Array,
   own: Uint8Array,
   peer: Uint8Array,

@@ -42,7 +42,7 @@ export function readPrivatePem(pem: string): OwnKeys | undefined {
  * The 32-byte shared secret; hash it before use.
  * @throws BeelineError USAGE for keys of a wrong length, or of small order (RFC 7748 section 6.1: all-zero result).
  */
-export function agree(ownPrivate: Uint8Array, peerPublic: Uint8Array): Uint8Array {
+export function exchange(ownPrivate: Uint8Array, peerPublic: Uint8Array): Uint8Array {
   if (ownPrivate.length !== DEVICE_KEY_BYTES || peerPublic.length !== DEVICE_KEY_BYTES)
     throw fault('DEVICE_KEY_LENGTH');
   try {

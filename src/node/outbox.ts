@@ -221,7 +221,7 @@ class OutboxDelivery implements Delivering {
     for (const item of [...this.#items].sort((a, b) => turn(a) - turn(b) || a.id - b.id)) {
       const now = realClock.now();
       if (item.failed || !this.#may(item) || (this.#later.get(item.id)?.notBefore ?? 0) > now) continue;
-      const first = isLocked(this.#store.pairFolder('first', item.key));
+      const first = isLocked(this.#store.deviceFolder('first', item.key));
       const running = this.#runs.get(item.key);
       // Somebody sends to that device by hand: what waits there for it makes way.
       if (running && first && !running.met) running.stop.abort();
@@ -256,9 +256,9 @@ class OutboxDelivery implements Delivering {
     let lock: Lock | undefined;
     let forget = () => {};
     try {
-      lock = await lockIn(this.#store.pairFolder('hosting', key));
+      lock = await lockIn(this.#store.deviceFolder('hosting', key));
       // Each side has its lock before it looks at the other's: of the two at least one sees the other.
-      if (isLocked(this.#store.pairFolder('first', key)) || run.cancelled) return;
+      if (isLocked(this.#store.deviceFolder('first', key)) || run.cancelled) return;
       const transfer = send(paths, {
         ...options,
         ...this.#options.only,
@@ -339,9 +339,9 @@ export async function goFirst(
 ): Promise<(() => void) | undefined> {
   const items = await store.items();
   if (!items.some((item) => item.key === key && !item.failed)) return undefined;
-  const lock = await lockIn(store.pairFolder('first', key));
+  const lock = await lockIn(store.deviceFolder('first', key));
   // What is under way ends first.
-  const hosting = store.pairFolder('hosting', key);
+  const hosting = store.deviceFolder('hosting', key);
   for (let looks = 0; isLocked(hosting) && !signal.aborted; looks++) {
     if (looks === LOOKS_BEFORE_WORD) waits();
     await new Promise<void>((resolve) => realClock.after(100, resolve));

@@ -49,8 +49,8 @@ export class Origin {
   readonly givings: Givings;
   /** Bytes of the offer that have gone into lanes, to all receivers. */
   sent = 0;
-  /** It has been agreed with what chunks are hashed. */
-  #agreed = false;
+  /** What chunks are hashed with has been chosen. */
+  #hashChosen = false;
   /** It has, or had, more than one receiver. */
   #several = false;
   readonly #peers = new Set<ReceivingPeer>();
@@ -88,9 +88,9 @@ export class Origin {
    * The first receiver that comes has a say in how chunks are hashed. It is the same for all. One that is alone may come back as
    * another program: then all that is known of chunks is forgotten.
    */
-  agree(theirs: readonly HashName[]): void {
-    if (this.#agreed && this.#several) return;
-    this.#agreed = true;
+  chooseHash(theirs: readonly HashName[]): void {
+    if (this.#hashChosen && this.#several) return;
+    this.#hashChosen = true;
     // One that has had this offer asks for its hash alone: better a slow one than a transfer that cannot go on.
     const { hashes, computes } = this.ports;
     const hash = chooseHash([...hashes(this.source.length), ...computes], theirs);
@@ -103,7 +103,7 @@ export class Origin {
   /** One more receiver. */
   peer(ports: PeerPorts): ReceivingPeer {
     const peer = new ReceivingPeer(this, ports);
-    this.#several ||= this.#peers.size > 0 || this.#agreed;
+    this.#several ||= this.#peers.size > 0 || this.#hashChosen;
     this.#peers.add(peer);
     return peer;
   }
@@ -235,7 +235,7 @@ export class ReceivingPeer implements Peer {
 
   /** Each time it moves it says hello anew. What it has heard of the offer stays so, and what is kept of chunks for the root. */
   heard(hashes: readonly HashName[]): void {
-    if (!this.#account.offered) this.#origin.agree(hashes);
+    if (!this.#account.offered) this.#origin.chooseHash(hashes);
   }
 
   addLane(lane: LanePort): void {

@@ -402,7 +402,7 @@ describe('cli: send', () => {
   });
 
   it('says who cancelled, and what is kept', async () => {
-    const whole = { bytes: 5, total: 9, rate: 1, by: {}, files: 0 };
+    const whole = { bytes: 5, total: 9, rate: 1, eta: null, by: {}, files: 0 };
     for (const [by, moved, says] of [
       ['peer', {}, 'beeline: The other side cancelled the transfer. Nothing had moved yet.\n'],
       ['self', whole, 'beeline: Cancelled. The receiver keeps only files that are whole.\n'],

@@ -5,10 +5,10 @@ import fc from 'fast-check';
 import { fromHex, toHex, utf8Encode } from '../../src/base/bytes.ts';
 import { BeelineError } from '../../src/base/errors.ts';
 import { parseCode } from '../../src/identity/code.ts';
-import { fromDevices } from '../../src/identity/device-pair.ts';
+import { fromDevices } from '../../src/identity/device-secret.ts';
 import { fromCode } from '../../src/identity/secret.ts';
 import { fromPsk } from '../../src/identity/standing-secret.ts';
-import { agree, generatePrivatePem, readPrivatePem } from '../../src/identity/x25519.ts';
+import { exchange, generatePrivatePem, readPrivatePem } from '../../src/identity/x25519.ts';
 
 const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';
 const keyPair = () => readPrivatePem(generatePrivatePem())!;
@@ -64,7 +64,7 @@ test('X25519 is that of RFC 7748 section 6.1', () => {
   const alicePrivate = fromHex('77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a');
   const bobPublic = fromHex('de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f');
   const shared = '4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742';
-  assert.equal(toHex(agree(alicePrivate, bobPublic)), shared);
+  assert.equal(toHex(exchange(alicePrivate, bobPublic)), shared);
 });
 
 test('keys of small order or wrong length are refused, and the error has no secret', () => {
@@ -77,7 +77,7 @@ test('keys of small order or wrong length are refused, and the error has no secr
       (thrown) => isUsage(thrown) && (thrown as BeelineError).cause === undefined,
       toHex(bad),
     );
-  assert.throws(() => agree(new Uint8Array(5), publicKey), isUsage);
+  assert.throws(() => exchange(new Uint8Array(5), publicKey), isUsage);
 });
 
 test('only X25519 private keys are read from PEM', () => {

@@ -4,7 +4,7 @@
  */
 import type * as real from '../../src/browser/index.ts';
 
-export { agreedTo, agreeTo, forgetAgreed } from '../../src/browser/agreed.ts';
+export { forgetAccepted, isAccepted, rememberAccepted } from '../../src/browser/accepted.ts';
 export { completionOf } from '../../src/identity/completion.ts';
 export { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
 export * from './mock-light.ts';

@@ -555,7 +555,7 @@ test('a new tab goes on with the very offer that was agreed to, and asks about a
   await play(first, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
   await press(first, 'Receive');
   await play(first, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
-  const stored = String(await first.evaluate("localStorage.getItem('beeline-agreed')"));
+  const stored = String(await first.evaluate("localStorage.getItem('beeline-accepted')"));
   assert.match(stored, /^[0-9a-f]{32}$/, 'neither a name nor the code is stored');
   await first.close();
   const others = [

@@ -33,9 +33,9 @@ export function sameContents(
 }
 
 /** What the person has said yes to: an offer, or that of which something is kept. */
-export type Agreed = Pick<OfferSummary, 'names' | 'files' | 'folders' | 'bytes'> | Kept;
+export type Accepted = Pick<OfferSummary, 'names' | 'files' | 'folders' | 'bytes'> | Kept;
 
-export function isSameOffer(offer: OfferSummary, before: Agreed): boolean {
+export function isSameOffer(offer: OfferSummary, before: Accepted): boolean {
   if (!('names' in before)) return sameContents(offer, before);
   const same =
     offer.files === before.files && offer.folders === before.folders && offer.bytes === before.bytes;

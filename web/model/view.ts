@@ -50,7 +50,7 @@ export interface Transferring {
   /** What the receiver is asked about. */
   offer?: OfferSummary;
   /** What the person said yes to. */
-  agreed?: OfferSummary;
+  accepted?: OfferSummary;
   /** What has arrived and is in this browser's storage. */
   kept?: Kept;
   /** The browser's own download took it. */

@@ -22,7 +22,7 @@ import { duration, percentage, size, speed } from '../words/numbers.ts';
 
 /** While bytes move, and while they are held up: both sides see the same. */
 export function RunningScreen({ view, page }: { view: Transferring; page: Page }) {
-  const { running, sent, agreed } = view;
+  const { running, sent, accepted } = view;
   const { warnings, several, code } = running;
   const opened = several !== undefined && open(several);
   return (
@@ -38,9 +38,9 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
       <Receivers several={several} />
       {opened && code !== undefined && <Share code={code} />}
       <SentList sent={sent} running={running} />
-      {agreed && agreed.kind !== 'text' && agreed.names.length > 0 && (
+      {accepted && accepted.kind !== 'text' && accepted.names.length > 0 && (
         <section class="card" aria-label={say('running.filesHere')}>
-          <Offered id="coming" label={say('running.filesHere')} offer={agreed} running={running} />
+          <Offered id="coming" label={say('running.filesHere')} offer={accepted} running={running} />
         </section>
       )}
       <Facts running={running} />

@@ -3,7 +3,7 @@ import { fromHex, toHex } from '../../base/bytes.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { DEVICE_KEY_BYTES, formatDeviceKey, parseDeviceKey } from '../../identity/device-key.ts';
 import type { SharedSecret } from '../../identity/secret.ts';
-import { fromAgreed } from '../../identity/standing-secret.ts';
+import { fromExchange } from '../../identity/standing-secret.ts';
 import type { Known } from '../../session/ports.ts';
 import { addPageDevice, type PageDevice, pageDevice } from './devices.ts';
 
@@ -61,5 +61,5 @@ export async function secretWith(
   const theirs = new Uint8Array(parseDeviceKey(key));
   const point = await crypto.subtle.importKey('raw', theirs, X25519, true, []);
   const shared = await crypto.subtle.deriveBits({ name: X25519, public: point }, own, 8 * DEVICE_KEY_BYTES);
-  return fromAgreed(new Uint8Array(shared), fromHex(id), theirs, role);
+  return fromExchange(new Uint8Array(shared), fromHex(id), theirs, role);
 }

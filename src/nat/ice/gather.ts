@@ -120,9 +120,9 @@ type Seen = Address & { dht: boolean };
 
 function mappingOf(seen: ReadonlyMap<string, Seen>): SeenMapping {
   const nodes = [...seen.values()].filter(({ dht }) => dht).map(formatAddress);
-  const agreed = new Set(nodes.filter((text, index) => nodes.indexOf(text) !== index));
+  const confirmed = new Set(nodes.filter((text, index) => nodes.indexOf(text) !== index));
   const believed = [...seen.values()].filter(
-    (address) => !address.dht || agreed.size === 0 || agreed.has(formatAddress(address)),
+    (address) => !address.dht || confirmed.size === 0 || confirmed.has(formatAddress(address)),
   );
   const unique = new Map(believed.map(({ host, port }) => [formatAddress({ host, port }), { host, port }]));
   const reflexive = [...unique.values()];

@@ -77,16 +77,16 @@ export async function takeInventory(
       before.map((entry) => entry.size),
       state.chunkSize,
     ),
-    pair(entry) {
+    match(entry) {
       const now = entries[entry]!;
       const index = paths ? paths.get(now.path) : entry;
       return index === undefined ? undefined : { entry, now, before: index, was: before[index]! };
     },
     sameOrigin: same,
   };
-  const { inventory, pair } = taking;
+  const { inventory, match } = taking;
   await inSlices(entries.keys(), (entry) => {
-    taking.sameOrigin ||= equalFiles(pair(entry));
+    taking.sameOrigin ||= equalFiles(match(entry));
   });
   if (!same) {
     const offered = new Set(entries.map((entry) => entry.path));
@@ -95,7 +95,7 @@ export async function takeInventory(
   inventory.created = state.created;
   inventory.hash = state.hash;
   await inSlices(entries.keys(), (entry) => {
-    const both = pair(entry);
+    const both = match(entry);
     if (both && both.was.kind === both.now.kind) takeEntry(taking, both);
   });
   await inSlices(Array(space.chunks).keys(), (chunk) => takeChunk(taking, chunk));
@@ -126,11 +126,11 @@ interface Taking {
   sameOrigin: boolean;
   step: number;
   /** Undefined for an entry whose path is new. */
-  pair: (entry: number) => Pair | undefined;
+  match: (entry: number) => Match | undefined;
 }
 
 /** An entry that both manifests have. */
-interface Pair {
+interface Match {
   /** Its indices. */
   entry: number;
   before: number;
@@ -138,31 +138,31 @@ interface Pair {
   was: Entry;
 }
 
-function equalFiles(pair: Pair | undefined): boolean {
-  if (!pair) return false;
-  const { was, now } = pair;
+function equalFiles(match: Match | undefined): boolean {
+  if (!match) return false;
+  const { was, now } = match;
   return was.size === now.size && was.version !== '' && was.version === now.version;
 }
 
-function takeEntry(taking: Taking, pair: Pair): void {
-  const { entry, before, now } = pair;
+function takeEntry(taking: Taking, match: Match): void {
+  const { entry, before, now } = match;
   const { inventory, root, found, same, sameOrigin } = taking;
   const { state, staging } = found;
   const isFolder = now.kind === 'folder';
   const choice = sameOrigin || isFolder ? state.choices.get(before) : undefined;
   const skipped = choice?.choice === 'skip';
-  if (skipped && outdated(taking, pair)) return;
+  if (skipped && outdated(taking, match)) return;
   if (choice) inventory.decided.set(entry, { ...choice, stands: false, same });
   if (skipped) return;
   const path = `${root}/${choice?.as || now.path}`;
   if (isFolder) decide(taking, entry, 'ours');
   else if (state.lost.has(before)) rmSync(staging.file(now.path), { force: true });
-  else if (now.kind === 'link') takeLink(taking, pair, path);
-  else takeFile(taking, pair, path);
+  else if (now.kind === 'link') takeLink(taking, match, path);
+  else takeFile(taking, match, path);
 }
 
 /** It was skipped because the very same file stood there, but that has changed since. */
-function outdated({ root, step }: Taking, { now, was }: Pair): boolean {
+function outdated({ root, step }: Taking, { now, was }: Match): boolean {
   const { kind, size, mtime, target } = now;
   if (kind === 'folder' || (size === was.size && mtime === was.mtime && target === was.target)) return false;
   const path = `${root}/${now.path}`;
@@ -177,7 +177,7 @@ function decide({ inventory: { decided }, same }: Taking, entry: number, choice:
   decided.set(entry, { as: '', choice, same, ...decided.get(entry), stands: true });
 }
 
-function takeLink(taking: Taking, { entry, before, now, was }: Pair, path: string): void {
+function takeLink(taking: Taking, { entry, before, now, was }: Match, path: string): void {
   const { inventory, found, sameOrigin, step } = taking;
   const stat = look(path);
   if (!stat?.isSymbolicLink() || readlinkSync(path) !== was.target) return;
@@ -189,8 +189,8 @@ function takeLink(taking: Taking, { entry, before, now, was }: Pair, path: strin
   decide(taking, entry, equal ? 'ours' : 'replace');
 }
 
-function takeFile(taking: Taking, pair: Pair, path: string): void {
-  const { entry, before, now, was } = pair;
+function takeFile(taking: Taking, match: Match, path: string): void {
+  const { entry, before, now, was } = match;
   const { inventory, found, old, sameOrigin, step } = taking;
   const at = found.staging.file(now.path);
   const placed = found.state.placed.has(before);
@@ -201,7 +201,7 @@ function takeFile(taking: Taking, pair: Pair, path: string): void {
   if (twice) rmSync(at);
   // Or between the rename and the record of it. Only what was whole is placed.
   const moved = !staged && final && untouched(final, was, step) && hasAll(found, old.chunksOf(before));
-  if (final?.isFile() && (placed || twice || moved)) return takePlaced(taking, pair, path, final);
+  if (final?.isFile() && (placed || twice || moved)) return takePlaced(taking, match, path, final);
   if (!staged?.isFile() || staged.nlink !== 1n || staged.size !== BigInt(was.size)) return;
   inventory.staged.set(entry, now.size);
   inventory.ends.set(entry, was.size);
@@ -209,14 +209,14 @@ function takeFile(taking: Taking, pair: Pair, path: string): void {
 }
 
 /** It is where it belongs, or was when it was put there. */
-function takePlaced(taking: Taking, pair: Pair, path: string, final: BigIntStats): void {
-  const { entry, now, was } = pair;
+function takePlaced(taking: Taking, match: Match, path: string, final: BigIntStats): void {
+  const { entry, now, was } = match;
   const { inventory, same, sameOrigin, step } = taking;
   const ours = untouched(final, was, step) && sameOrigin;
   const sameTime = was.mode === now.mode && was.mtime === now.mtime;
   if (ours) inventory.senders.add(entry);
   // The file is the old one, as far as its sender can tell, with the same mode and time.
-  if (same || (equalFiles(pair) && sameTime)) {
+  if (same || (equalFiles(match) && sameTime)) {
     inventory.placed.add(entry);
     decide(taking, entry, 'ours');
     if (!untouched(final, was, step)) inventory.altered.push(now.path);
@@ -242,7 +242,7 @@ function asOld(stat: BigIntStats, was: Entry, step: number): boolean {
 
 /** A chunk that an old one corresponds to, file by file, is as certain as its files are equal. */
 function takeChunk(taking: Taking, chunk: number): void {
-  const { inventory, found, same, space, pair } = taking;
+  const { inventory, found, same, space, match } = taking;
   const { chunks } = found.state;
   if (same && !chunks.have.has(chunk)) return;
   const { placed, staged, seeds, senders, decided, doubtful } = inventory;
@@ -259,22 +259,22 @@ function takeChunk(taking: Taking, chunk: number): void {
   const there = (entry: number) =>
     placed.has(entry) || staged.has(entry) || decided.get(entry)?.choice === 'skip';
   const hash = chunks.get(before)!;
-  if (extents.every(({ entry }) => there(entry) && (same || equalFiles(pair(entry))))) {
+  if (extents.every(({ entry }) => there(entry) && (same || equalFiles(match(entry))))) {
     inventory.chunks.set(chunk, hash);
     return;
   }
   if (!extents.every(({ entry }) => there(entry) || seeds.has(entry))) return;
   const may = (extent: Extent) =>
-    senders.has(extent.entry) || mayTell(extent, pair(extent.entry)!.was.size, space.chunkSize);
+    senders.has(extent.entry) || mayTell(extent, match(extent.entry)!.was.size, space.chunkSize);
   if (!extents.every(may)) return;
   inventory.guesses.set(chunk, hash);
   doubt();
 }
 
 /** The old chunk with the same pieces of the same files, if there is one. */
-function counterpart({ old, space, pair }: Taking, extents: readonly Extent[]): number | undefined {
+function counterpart({ old, space, match }: Taking, extents: readonly Extent[]): number | undefined {
   const [first] = extents;
-  const entry = first && pair(first.entry)?.before;
+  const entry = first && match(first.entry)?.before;
   if (entry === undefined || old.chunkSize !== space.chunkSize) return undefined;
   const { first: begin, end } = old.chunksOf(entry);
   const chunk = begin + Math.floor(first!.offset / space.chunkSize);
@@ -283,16 +283,16 @@ function counterpart({ old, space, pair }: Taking, extents: readonly Extent[]): 
   const alike = (extent: Extent, i: number) => {
     const other = before[i]!;
     const fits = other.offset === extent.offset && other.length === extent.length && other.at === extent.at;
-    return fits && pair(extent.entry)?.before === other.entry;
+    return fits && match(extent.entry)?.before === other.entry;
   };
   return before.length === extents.length && extents.every(alike) ? chunk : undefined;
 }
 
 /** All of these bytes came in the earlier run, in whatever chunks. */
-function isHere({ inventory, found, old, pair }: Taking, { entry, offset, length }: Extent): boolean {
+function isHere({ inventory, found, old, match }: Taking, { entry, offset, length }: Extent): boolean {
   if (inventory.placed.has(entry) || inventory.seeds.has(entry)) return true;
   if (!inventory.staged.has(entry)) return false;
-  const { first, end } = old.chunksOf(pair(entry)!.before);
+  const { first, end } = old.chunksOf(match(entry)!.before);
   const past = first + Math.ceil((offset + length) / old.chunkSize);
   return past <= end && hasAll(found, { first: first + Math.floor(offset / old.chunkSize), end: past });
 }

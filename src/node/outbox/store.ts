@@ -128,8 +128,8 @@ export class OutboxStore {
     }));
   }
 
-  /** Where the lock of something about one pair of devices is. */
-  pairFolder(kind: 'hosting' | 'first', key: string): string {
+  /** Where the lock of something about this device and one other is. */
+  deviceFolder(kind: 'hosting' | 'first', key: string): string {
     return join(this.folder, kind, createHash('sha256').update(key).digest('hex').slice(0, 16));
   }
 

@@ -31,7 +31,7 @@ export function sealedClient(
   signal: AbortSignal,
   deadline = LANE_OPEN_DEADLINE,
 ): Promise<Pipe> {
-  return agreed(inner, signal, deadline, async (wire) => {
+  return negotiated(inner, signal, deadline, async (wire) => {
     const client = randomNonce();
     await wire.write(concat(Uint8Array.of(SEALED_FIRST, VERSION), client));
     const server = await wire.read(NONCE_LENGTH);
@@ -54,7 +54,7 @@ export function sealedServer(
   signal: AbortSignal,
   deadline = LANE_OPEN_DEADLINE,
 ): Promise<Pipe> {
-  return agreed(inner, signal, deadline, async (wire) => {
+  return negotiated(inner, signal, deadline, async (wire) => {
     const hello = await wire.read(2 + NONCE_LENGTH);
     const shared = secret();
     if (hello[0] !== SEALED_FIRST || hello[1] !== VERSION || !shared) throw unproven();
@@ -69,7 +69,7 @@ export function sealedServer(
   });
 }
 
-async function agreed(
+async function negotiated(
   inner: Pipe,
   signal: AbortSignal,
   deadline: number,

@@ -1,5 +1,5 @@
 /**
- * Offers that the person has said yes to, so that a later visit goes on with one without a second question. For each there is a hash
+ * Offers that the person has accepted, so that a later visit goes on with one without a second question. For each there is a hash
  * of its code, of what was shown of it, and of who offered it: another offer under the same code is another one.
  */
 import { parseCode } from '../identity/code.ts';
@@ -9,20 +9,20 @@ import type { OfferSummary } from '../session/api.ts';
 import { browserKey } from './place.ts';
 
 /** Of what this browser stores: the newest ones, in hex, with a blank between each two. */
-const STORED = 'beeline-agreed';
+const STORED = 'beeline-accepted';
 const MOST = 32;
 
-export function agreedTo(code: string, offer: OfferSummary): boolean {
+export function isAccepted(code: string, offer: OfferSummary): boolean {
   return marks().includes(markOf(code, offer));
 }
 
-export function agreeTo(code: string, offer: OfferSummary): void {
+export function rememberAccepted(code: string, offer: OfferSummary): void {
   const mark = markOf(code, offer);
   store([mark, ...marks().filter((each) => each !== mark)].slice(0, MOST));
 }
 
 /** It is done with: under the same code it is asked about again. */
-export function forgetAgreed(code: string, offer: OfferSummary): void {
+export function forgetAccepted(code: string, offer: OfferSummary): void {
   const mark = markOf(code, offer);
   store(marks().filter((each) => each !== mark));
 }

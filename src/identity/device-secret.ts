@@ -1,7 +1,7 @@
 /** The secrets of two devices whose keys lie in files: a page's keys never leave the browser, which does this itself. */
 import type { SharedSecret } from './secret.ts';
-import { fromAgreed } from './standing-secret.ts';
-import { agree, type OwnKeys } from './x25519.ts';
+import { fromExchange } from './standing-secret.ts';
+import { exchange, type OwnKeys } from './x25519.ts';
 
 /**
  * Keys are raw X25519, 32 bytes each.
@@ -13,5 +13,5 @@ export function fromDevices(
   peerPublic: Uint8Array,
   role: 'sender' | 'receiver',
 ): SharedSecret {
-  return fromAgreed(agree(privateKey, peerPublic), publicKey, peerPublic, role);
+  return fromExchange(exchange(privateKey, peerPublic), publicKey, peerPublic, role);
 }
