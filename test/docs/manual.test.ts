@@ -15,6 +15,21 @@ test('each page of the manual is one question, and the list has it', () => {
   for (const path of pages) assert.match(readFileSync(path, 'utf8'), /^# [^\n]+\?\n/, path);
 });
 
+test('what the manual shows of nginx is what docs/server.md has, which is run', () => {
+  const [short, long] = ['docs/manual/host-a-server.md', 'docs/server.md'].map((path) => {
+    const block = readPage(path).blocks.find(({ language }) => language === 'nginx');
+    return block!.text
+      .trim()
+      .split('\n')
+      .map((line) => line.trim());
+  });
+  assert.ok(short!.length > 6);
+  assert.deepEqual(
+    short!.filter((line) => !long!.includes(line)),
+    [],
+  );
+});
+
 test('each error code says what to do, and its exit code', () => {
   const codes = [...readFileSync('src/base/error-codes.ts', 'utf8').matchAll(/\| '([A-Z_]+)'/g)].map(
     ([, code]) => code as ErrorCode,

@@ -71,7 +71,11 @@ export class Reader {
     cpSync(this.#town.certificate, join(this.#root, 'etc/ssl/meet.example.pem'));
     cpSync(join(this.#town.dir, 'privkey.pem'), join(this.#root, 'etc/ssl/meet.example.key'));
     writeFileSync(join(this.#root, 'etc/beeline/turn-secret'), 'a long random text\n', { mode: 0o600 });
-    const sample = readFileSync(join(ROOT, 'deploy/server.yaml'), 'utf8');
+    // The page's own, if it shows one.
+    const shown = readPage(this.#page).blocks.find(({ text }) =>
+      text.startsWith('# /etc/beeline/server.yaml\n'),
+    );
+    const sample = shown?.text ?? readFileSync(join(ROOT, 'deploy/server.yaml'), 'utf8');
     writeFileSync(
       join(this.#root, 'etc/beeline/server.yaml'),
       sample.replaceAll('/etc/', `${this.#root}/etc/`),
