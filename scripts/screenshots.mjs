@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * Pictures of every state of the page, on a mock of the other side (test/web/mock-browser.ts): `node scripts/screenshots.mjs [FOLDER]
- * [NAME…]`. With `build/screenshots` and no name it writes all of them, at 1280 and 390 pixels, in light and in dark, to be looked at.
- * Those of docs/browser.md are in `docs/images`, where only what that names is written.
+ * [--language=de] [NAME…]`. With `build/screenshots` and no name it writes all of them, at 1280 and 390 pixels, in light and in dark, to be
+ * looked at. A state is reached in English, and then the language is chosen. Those of docs/browser.md are in `docs/images`, where only what that names is written.
  */
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,8 +10,10 @@ import { tsImport } from 'tsx/esm/api';
 
 const { mockPage, play } = await tsImport('../test/web/mock-page.ts', import.meta.url);
 
-const FOLDER = process.argv[2] ?? 'docs/images';
-const ONLY = process.argv.slice(3);
+const LANGUAGE = /^--language=(\w+)$/;
+const given = process.argv.slice(2);
+const language = given.map((word) => LANGUAGE.exec(word)?.[1]).find(Boolean);
+const [FOLDER = 'docs/images', ...ONLY] = given.filter((word) => !LANGUAGE.test(word));
 const FOR_DOCUMENTS = FOLDER === 'docs/images';
 const SIZES = { 1280: { width: 1280, height: 800 }, 390: { width: 390, height: 844 } };
 /** Bytes that one picture of the documents may have. */
@@ -310,6 +312,44 @@ const STATES = {
     await press(page, 'Save to a folder');
     await play(page, 'mock.saved.progress(5e6)');
   },
+  warnings: async (page) => {
+    await run(page);
+    const warning = "event: 'warning', code: 'UNSAFE_NAME', message: 'A sentence of the engine.'";
+    await play(
+      page,
+      `${T}.emit({ ${warning}, reason: 'LINKS_MISSING', values: { count: 3 }, path: 'Holiday pictures/latest' },
+        { ${warning}, reason: 'NAME_FITTED_FOR_ALL', values: { as: 'What_.txt' }, path: 'Holiday pictures/What?.txt' },
+        { ${warning}, reason: 'MORE_ENTRIES', values: { count: 1240, like: 'NAME_FITTED_FOR_ALL' } },
+        { ${warning}, reason: 'CHANGED_THERE', path: 'Holiday pictures/a-name-that-is-so-long-that-it-has-no-room-in-one-line-of-a-phone.jpg' },
+        { ${warning}, reason: 'OF_TOMORROW', path: 'Sunset at the lake.jpg' })`,
+    );
+  },
+  full: async (page) => {
+    await run(page);
+    await play(
+      page,
+      `${T}.emit({ event: 'state', from: 'transferring', to: 'paused', by: 'self', code: 'DISK_FULL' })`,
+    );
+  },
+  'left-again': async (page) => {
+    await wait(page);
+    await play(
+      page,
+      `${T}.emit({ event: 'state', from: 'authenticating', to: 'connecting', by: 'peer', code: 'INTERRUPTED', reason: 'x' })`,
+    );
+  },
+  guessed: async (page) => {
+    await stage(page);
+    await page.select('#people', '3');
+    await press(page, 'Send');
+    const warning = "event: 'warning', code: 'WRONG_CODE', message: 'x'";
+    await play(
+      page,
+      `(${T}.emit(${MANIFEST(5, 2.24e9)}, { event: 'code', code: '7-velvet-canyon-lamp' },
+        { ${warning}, reason: 'CODE_GUESSED', values: { tries: 2, most: 3 } },
+        { ${warning}, reason: 'CODE_GUESSED_OUT' }, { ${warning}, reason: 'PLACE_LOST' }), 0)`,
+    );
+  },
   'failed-code': async (page) => {
     await meet(page);
     await play(
@@ -374,6 +414,7 @@ try {
     const { page } = await site.open(ADDRESSES[name] ?? '/', from);
     await page.setViewport(SIZES[1280]);
     await reach(page);
+    if (language) await page.select('#language', language);
     for (const { size, dark } of wanted)
       await shot(page, `${name}-${size}${dark ? '-dark' : ''}`, size, dark);
     await page.close();
