@@ -15,7 +15,7 @@ import { StagingScreen } from './screens/staging.tsx';
 import type { Shown } from './shown.ts';
 import { useSingleClicks } from './single-clicks.ts';
 import { changeLanguage } from './speaking.ts';
-import { isLanguage, LANGUAGES, language, say } from './words/index.ts';
+import { gap, isLanguage, LANGUAGES, language, say } from './words/index.ts';
 
 export function App({ page }: { page: Page }) {
   const view = useView(page.shown);
@@ -44,7 +44,8 @@ export function App({ page }: { page: Page }) {
       </p>
       <footer>
         <p>
-          {say('footer')} {page.receiving ? '' : say('footer.server')}
+          {say('footer')}
+          {!page.receiving && gap() + say('footer.server')}
         </p>
         <Languages page={page} />
       </footer>

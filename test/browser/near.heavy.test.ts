@@ -11,7 +11,7 @@ async function shown(stage: Stage, name: string, elsewhere = false): Promise<Bee
   await page.shows("document.querySelector('#near-name')");
   await page.fill('Name that others see', name);
   await page.press('Show this device');
-  await page.says(new RegExp(`Name that others see: ${name}`));
+  await page.says(new RegExp(`Others see it as “${name}`));
   return page;
 }
 

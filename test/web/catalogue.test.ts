@@ -65,6 +65,22 @@ test('a translation is no copy of the English text', () => {
   }
 });
 
+test('each language speaks to a person in one way', () => {
+  const other: Readonly<Record<Exclude<Language, 'en'>, RegExp>> = {
+    de: /(?<!\p{L})(?:du|dir|dich|dein\p{L}*|ihr beide|euch)(?!\p{L})/iu,
+    es: /(?<!\p{L})(?:tú|tus?|te|ti|os|enviarte|\p{L}+(?:áis|éis))(?!\p{L})/iu,
+    fr: /(?<!\p{L})(?:tu|tes?|ton|ta|toi)(?!\p{L})/iu,
+    zh: /你/u,
+  };
+  for (const [language, words] of Object.entries(OTHERS)) {
+    const pattern = other[language as keyof typeof other];
+    const wrong = Object.values(words)
+      .flatMap((entry) => texts(entry))
+      .filter((text) => pattern.test(text));
+    assert.deepEqual(wrong, [], language);
+  }
+});
+
 test('numbers, sizes and times are written as the language writes them', (t) => {
   t.after(() => use('en', en));
   assert.deepEqual(

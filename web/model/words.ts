@@ -1,6 +1,6 @@
 /** What each state is called, for the heading, the title of the tab and screen readers. Pure. */
 import { escapeName } from '../../src/browser/light.ts';
-import { say } from '../words/index.ts';
+import { gap, say } from '../words/index.ts';
 import { percentage, size } from '../words/numbers.ts';
 import { errorHeading } from './advice.ts';
 import { deviceName } from './device.ts';
@@ -95,7 +95,7 @@ function severalWords(several: SeveralShown): string {
     ...(open(several) ? [say('several.open')] : []),
     ...(several.closed ? [say('several.closed')] : []),
   ];
-  return parts.join(' ');
+  return parts.join(gap());
 }
 
 /** For the time when the two are not connected. Undefined if the server was there all the time. */
@@ -103,7 +103,7 @@ function serverWords({ server }: TransferShown): string | undefined {
   return server && say(server === 'away' ? 'server.away' : 'server.back');
 }
 
-const sentences = (...parts: (string | undefined | false)[]): string => parts.filter(Boolean).join(' ');
+const sentences = (...parts: (string | undefined | false)[]): string => parts.filter(Boolean).join(gap());
 
 /** A sentence below the heading: what goes on, and what is expected of the person. */
 export function sentence(running: TransferShown): string {

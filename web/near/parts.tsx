@@ -1,4 +1,5 @@
 /** What the page shows of devices near it: tiles that nobody vouches for, and their calls. */
+import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { escapeName, type NearDevice } from '../../src/browser/light.ts';
 import { codeProblem, plainCode, questionAbout } from '../model/code.ts';
@@ -8,7 +9,7 @@ import { Icon } from '../parts/icons.tsx';
 import { useSuggestions } from '../parts/suggestions.tsx';
 import { usePress } from '../pressed.ts';
 import { messageOf } from '../shown.ts';
-import { type Key, say, sayWith } from '../words/index.ts';
+import { gap, type Key, say, sayWith } from '../words/index.ts';
 import type { NearCall, NearHere, NearState } from './here.ts';
 
 /** Characters that a name field takes; the name has fewer bytes or is cut. */
@@ -36,7 +37,9 @@ export function NearDevices({ page, here }: { page: Page; here: NearHere }) {
       <NearTiles page={page} here={here} />
       {on ? (
         <p class="hint">
-          {say('near.name')}: <bdi>{here.name}</bdi>. {say('near.proof')}
+          {sayWith<'near.as', ComponentChildren>('near.as', { name: <bdi>{here.name}</bdi> })}
+          {gap()}
+          {say('near.proof')}
         </p>
       ) : (
         <Show here={here} />

@@ -10,7 +10,7 @@ import {
 import type { Page } from '../page.ts';
 import { usePress } from '../pressed.ts';
 import { messageOf } from '../shown.ts';
-import { say } from '../words/index.ts';
+import { gap, say } from '../words/index.ts';
 import { Button } from './basics.tsx';
 import { Scan } from './scan.tsx';
 import { useSuggestions } from './suggestions.tsx';
@@ -95,7 +95,7 @@ export function ReceiveForm(props: { code: string; page: Page; doubt?: CodeQuest
         {suggested.list}
         <p id="code-problem" class="problem" role="alert">
           {problem}
-          {question && `${question.text} ${say('code.asItStands')}`}
+          {question && question.text + gap() + say('code.asItStands')}
         </p>
         {question?.meant !== undefined && (
           <Button label={say('code.use', { code: question.meant })} act={() => change(question.meant!)} />

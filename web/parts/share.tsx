@@ -39,7 +39,12 @@ export function Share({ code }: { code: string }) {
           )}
         </div>
         <Details label={say('waiting.command')}>
-          <code class="command">{`beeline receive ${code} --server ${location.origin}`}</code>
+          <code class="command">
+            {['beeline', 'receive', code, '--server', location.origin].flatMap((word, at) => [
+              at > 0 && ' ',
+              <span key={word}>{word}</span>,
+            ])}
+          </code>
         </Details>
       </div>
       <Qr text={link} />

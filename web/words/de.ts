@@ -121,7 +121,7 @@ export const de: Translation = {
   'gathering.words': 'Bei vielen Dateien dauert das eine Weile.',
 
   // Geräte, denen vertraut wird
-  'known.title': 'Deine Geräte und Leute',
+  'known.title': 'Ihre Geräte und Personen',
   'known.edit': 'Bearbeiten',
   'known.done': 'Fertig',
   'known.name': 'Name von {name}',
@@ -129,12 +129,12 @@ export const de: Translation = {
   'known.sendTo': 'An {name} senden',
   'known.straight': 'Direkt an, ohne Code',
   'known.all': 'Alle zeigen',
-  'known.calls': '{name} möchte dir etwas senden.',
+  'known.calls': '{name} möchte Ihnen etwas senden.',
   'known.goesTo': 'Es geht an {name}, ohne Code.',
   'known.somebodyElse': 'Jemand anderes',
   'known.waiting': 'Warten auf {name}',
   'known.waitingWords':
-    'Öffne Beeline auf {name}, oder starte dort „beeline listen“. Lass diese Seite offen: Gesendet wird, sobald es sich meldet.',
+    'Öffnen Sie Beeline auf {name}, oder starten Sie dort „beeline listen“. Lassen Sie diese Seite offen: Gesendet wird, sobald es sich meldet.',
   'known.byCode': 'Lieber mit Code',
   'known.looking': '{name} wird gesucht',
   'known.checking': 'Ist es {name}?',
@@ -144,27 +144,28 @@ export const de: Translation = {
   'known.more': 'Mehr an {name} senden',
   'remember.title': 'Nächstes Mal ohne Code?',
   'remember.hint':
-    'Wenn ihr beide auf Merken drückt, genügt in beide Richtungen ein Tippen. Tu das nur mit jemandem, den du kennst.',
+    'Wenn Sie beide auf „Merken“ drücken, genügt in beide Richtungen ein Tippen. Tun Sie das nur mit jemandem, den Sie kennen.',
   'remember.name': 'Name',
   'remember.do': 'Merken',
-  'remember.done': '{name} ist hier gemerkt. Es gilt, sobald du dort auch gemerkt bist.',
+  'remember.done': '{name} ist hier gemerkt. Es gilt, sobald Sie dort auch gemerkt sind.',
 
   // Geräte in der Nähe, für die niemand bürgt
   'near.title': 'Geräte in der Nähe',
   'near.lead': 'Geräte in diesem Netz, die das auch tun, sehen einander dann mit Namen.',
   'near.name': 'Name, den andere sehen',
+  'near.as': 'Andere sehen es als „{name}“.',
   'near.show': 'Dieses Gerät zeigen',
   'near.hide': 'Nicht mehr zeigen',
   'near.nobody': 'Noch kein anderes Gerät zeigt sich hier.',
   'near.full': 'Zu viele Geräte zeigen sich hier: Keines wird gezeigt.',
   'near.unknown': 'Dieser Server sagt nicht, wer in der Nähe ist.',
   'near.proof':
-    'Ein Name beweist nichts. Darum fragt das andere Gerät nach den Wörtern Ihres Codes, bis Sie beide auf Merken gedrückt haben.',
+    'Ein Name beweist nichts. Darum fragt das andere Gerät nach den Wörtern Ihres Codes, bis Sie beide auf „Merken“ gedrückt haben.',
   'near.untrusted': 'in der Nähe, nicht bekannt',
   'near.goesTo': 'Es geht an {name}, wo Wörter getippt werden.',
-  'near.type': 'Tippe auf {name} die Wörter dieses Codes.',
-  'near.calls': 'Ein Gerät in der Nähe, das sich „{name}“ nennt, möchte dir etwas senden',
-  'near.words': 'Tippe die Wörter, die sein Bildschirm zeigt',
+  'near.type': 'Tippen Sie auf {name} die Wörter dieses Codes ein.',
+  'near.calls': 'Ein Gerät in der Nähe, das sich „{name}“ nennt, möchte Ihnen etwas senden',
+  'near.words': 'Tippen Sie die Wörter ein, die sein Bildschirm zeigt',
   'near.notNow': 'Nicht jetzt',
 
   'waiting.title': 'Bereit zum Senden',
@@ -181,7 +182,7 @@ export const de: Translation = {
   'waiting.shareLink': 'Link teilen',
   'waiting.qr': 'QR-Code des Links',
   'waiting.command': 'Im Terminal statt im Browser:',
-  'waiting.stopped': 'Die andere Seite hat unterbrochen.',
+  'waiting.stopped': 'Die andere Seite wurde unterbrochen.',
   'waiting.words':
     'Warten auf die andere Seite. Lassen Sie diese Seite offen: Nichts wird hochgeladen, das Senden beginnt, wenn jemand kommt.',
   'waiting.wordsSeveral':
@@ -227,9 +228,9 @@ export const de: Translation = {
     'Das dauert lange. Wenn sich nichts ändert: abbrechen und mit einem neuen Code noch einmal senden. Was dort angekommen ist, wird nicht zweimal gesendet.',
   'running.newCodeReceive':
     'Das dauert lange. Wenn sich nichts ändert: „Vorerst beenden“ und um einen neuen Code bitten. Was hier angekommen ist, bleibt.',
-  'running.pausedThere': 'Die andere Seite hat angehalten.',
-  'running.pausedHere': 'Sie haben angehalten. Die Verbindung bleibt bestehen.',
-  'running.goesOn': 'Danach geht es von selbst weiter.',
+  'running.pausedThere': 'Die andere Seite hat die Übertragung angehalten.',
+  'running.pausedHere': 'Sie haben die Übertragung angehalten. Die Verbindung bleibt bestehen.',
+  'running.goesOn': 'Sobald das behoben ist, geht es von selbst weiter.',
   'running.all': 'Insgesamt',
   'running.left': 'noch {time}',
   'running.leftSoon': 'noch ein paar Sekunden',
@@ -323,10 +324,12 @@ export const de: Translation = {
   'saving.title': 'Wird gesichert',
   'saving.soFar': 'Bisher gesichert',
   'saving.elsewhere': 'Wie weit der Download ist, zeigt der Browser.',
-  'stopped.nothing': 'Sie haben beendet. Es war noch nichts unterwegs.',
-  'stopped.send': 'Sie haben beendet. Die andere Seite hat {amount}.',
-  'stopped.receive': 'Sie haben beendet. Was angekommen ist, {amount}, bleibt in diesem Browser.',
-  'stopped.inFolder': 'Sie haben beendet. Die vollständigen Dateien sind im Ordner „{name}“.',
+  'stopped.nothing': 'Sie haben die Übertragung vorerst beendet. Es war noch nichts unterwegs.',
+  'stopped.send': 'Sie haben die Übertragung vorerst beendet. Die andere Seite hat {amount}.',
+  'stopped.receive':
+    'Sie haben die Übertragung vorerst beendet. Was angekommen ist, {amount}, bleibt in diesem Browser.',
+  'stopped.inFolder':
+    'Sie haben die Übertragung vorerst beendet. Die vollständigen Dateien sind im Ordner „{name}“.',
   'cancelled.title': 'Abgebrochen',
   'cancelled.here': 'Sie haben abgebrochen.',
   'cancelled.there': 'Die andere Seite hat abgebrochen.',

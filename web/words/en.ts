@@ -151,6 +151,7 @@ export const en = {
   'near.title': 'Devices nearby',
   'near.lead': 'Devices on this network that do the same then see each other, by name.',
   'near.name': 'Name that others see',
+  'near.as': 'Others see it as “{name}”.',
   'near.show': 'Show this device',
   'near.hide': 'Stop showing it',
   'near.nobody': 'No other device shows itself here yet.',

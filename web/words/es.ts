@@ -115,7 +115,7 @@ export const es: Translation = {
   'gathering.words': 'Con muchos archivos tarda un rato.',
 
   // Dispositivos de confianza
-  'known.title': 'Tus dispositivos y personas',
+  'known.title': 'Sus dispositivos y personas',
   'known.edit': 'Editar',
   'known.done': 'Listo',
   'known.name': 'Nombre de {name}',
@@ -123,12 +123,12 @@ export const es: Translation = {
   'known.sendTo': 'Enviar a {name}',
   'known.straight': 'Directo a, sin código',
   'known.all': 'Mostrar todos',
-  'known.calls': '{name} quiere enviarte algo.',
+  'known.calls': '{name} quiere enviarle algo.',
   'known.goesTo': 'Va a {name}, sin código.',
   'known.somebodyElse': 'Otra persona',
   'known.waiting': 'Esperando a {name}',
   'known.waitingWords':
-    'Abre Beeline en {name}, o inicia allí «beeline listen». Deja esta página abierta: se envía en cuanto responda.',
+    'Abra Beeline en {name}, o inicie allí «beeline listen». Deje esta página abierta: se envía en cuanto responda.',
   'known.byCode': 'Mejor con un código',
   'known.looking': 'Buscando {name}',
   'known.checking': 'Comprobando que es {name}',
@@ -138,15 +138,16 @@ export const es: Translation = {
   'known.more': 'Enviar más a {name}',
   'remember.title': '¿La próxima vez sin código?',
   'remember.hint':
-    'Si los dos pulsáis Recordar, basta un toque para enviar, en ambos sentidos. Solo con alguien a quien conozcas.',
+    'Si ambos pulsan «Recordar», basta un toque para enviar, en ambos sentidos. Solo con alguien a quien conozca.',
   'remember.name': 'Nombre',
   'remember.do': 'Recordar',
-  'remember.done': '{name} queda recordado aquí. Vale en cuanto allí también te recuerden.',
+  'remember.done': '{name} queda recordado aquí. Vale en cuanto allí también le recuerden.',
 
   // Dispositivos cercanos, de los que nadie responde
   'near.title': 'Dispositivos cercanos',
   'near.lead': 'Los dispositivos de esta red que hacen lo mismo se ven entonces, por su nombre.',
   'near.name': 'Nombre que ven los demás',
+  'near.as': 'Los demás lo ven como «{name}».',
   'near.show': 'Mostrar este dispositivo',
   'near.hide': 'Dejar de mostrarlo',
   'near.nobody': 'Ningún otro dispositivo se muestra aquí todavía.',
@@ -156,9 +157,9 @@ export const es: Translation = {
     'Un nombre no prueba nada. Por eso el otro dispositivo pide las palabras de su código hasta que los dos hayan pulsado Recordar.',
   'near.untrusted': 'cerca, desconocido',
   'near.goesTo': 'Va a {name}, donde se escriben palabras.',
-  'near.type': 'En {name}, escribe las palabras de este código.',
-  'near.calls': 'Un dispositivo cercano que se hace llamar «{name}» quiere enviarte algo',
-  'near.words': 'Escribe las palabras que muestra su pantalla',
+  'near.type': 'En {name}, escriba las palabras de este código.',
+  'near.calls': 'Un dispositivo cercano que se hace llamar «{name}» quiere enviarle algo',
+  'near.words': 'Escriba las palabras que muestra su pantalla',
   'near.notNow': 'Ahora no',
 
   'waiting.title': 'Listo para enviar',
@@ -176,7 +177,7 @@ export const es: Translation = {
   'waiting.shareLink': 'Compartir el enlace',
   'waiting.qr': 'Código QR del enlace',
   'waiting.command': 'En un terminal en vez de un navegador:',
-  'waiting.stopped': 'El otro lado lo ha interrumpido.',
+  'waiting.stopped': 'El otro lado se ha interrumpido.',
   'waiting.words':
     'Esperando al otro lado. Deje esta página abierta: no se sube nada, el envío empieza cuando llegue.',
   'waiting.wordsSeveral':
@@ -224,7 +225,7 @@ export const es: Translation = {
     'Está tardando mucho. Si nada cambia, elija «Parar por ahora» y pida otro código: lo que ha llegado aquí se conserva.',
   'running.pausedThere': 'El otro lado lo ha puesto en pausa.',
   'running.pausedHere': 'Usted lo ha puesto en pausa. La conexión se mantiene.',
-  'running.goesOn': 'Después seguirá por sí solo.',
+  'running.goesOn': 'En cuanto se resuelva, seguirá por sí solo.',
   'running.all': 'En total',
   'running.left': 'faltan {time}',
   'running.leftSoon': 'faltan unos segundos',

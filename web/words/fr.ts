@@ -156,6 +156,7 @@ export const fr: Translation = {
   'near.title': 'Appareils à proximité',
   'near.lead': 'Les appareils de ce réseau qui font de même se voient alors, par leur nom.',
   'near.name': 'Nom que les autres voient',
+  'near.as': 'Les autres le voient comme « {name} ».',
   'near.show': 'Montrer cet appareil',
   'near.hide': 'Ne plus le montrer',
   'near.nobody': 'Aucun autre appareil ne se montre encore ici.',
@@ -185,7 +186,7 @@ export const fr: Translation = {
   'waiting.shareLink': 'Partager le lien',
   'waiting.qr': 'Code QR du lien',
   'waiting.command': 'Dans un terminal plutôt qu’un navigateur :',
-  'waiting.stopped': 'L’autre côté a interrompu.',
+  'waiting.stopped': 'L’autre côté a été interrompu.',
   'waiting.words':
     'En attente de l’autre côté. Gardez cette page ouverte : rien n’est mis en ligne, l’envoi commence à son arrivée.',
   'waiting.wordsSeveral':
@@ -233,7 +234,7 @@ export const fr: Translation = {
     'C’est long. Si rien ne change, choisissez « Arrêter pour l’instant » et demandez un nouveau code : ce qui est arrivé ici est gardé.',
   'running.pausedThere': 'L’autre côté a mis en pause.',
   'running.pausedHere': 'Vous avez mis en pause. La connexion est maintenue.',
-  'running.goesOn': 'Cela reprendra tout seul ensuite.',
+  'running.goesOn': 'Cela reprendra tout seul une fois que c’est réglé.',
   'running.all': 'En tout',
   'running.left': 'encore {time}',
   'running.leftSoon': 'encore quelques secondes',

@@ -29,6 +29,9 @@ const ofLanguage = () => {
 export const language = (): Language => chosen;
 export const direction = (): 'ltr' | 'rtl' => (RIGHT_TO_LEFT.has(chosen) ? 'rtl' : 'ltr');
 
+/** Between two sentences. */
+export const gap = (): string => (chosen === 'zh' ? '' : ' ');
+
 /** To be given to `use`. Rejects where it cannot be fetched. */
 export const fetchWords = (wanted: Language): Promise<Common> => LOADERS[wanted]();
 

@@ -108,7 +108,7 @@ export const zh: Translation = {
   'gathering.words': '文件较多时需要一些时间。',
 
   // 受信任的设备
-  'known.title': '你的设备和联系人',
+  'known.title': '您的设备和联系人',
   'known.edit': '编辑',
   'known.done': '完成',
   'known.name': '{name} 的名称',
@@ -116,7 +116,7 @@ export const zh: Translation = {
   'known.sendTo': '发送给 {name}',
   'known.straight': '直接发送给（无需代码）',
   'known.all': '显示全部',
-  'known.calls': '{name} 想发送内容给你。',
+  'known.calls': '{name} 想发送内容给您。',
   'known.goesTo': '将发送给 {name}，无需代码。',
   'known.somebodyElse': '其他人',
   'known.waiting': '正在等待 {name}',
@@ -133,12 +133,13 @@ export const zh: Translation = {
   'remember.hint': '如果双方都按“记住”，以后轻点一下即可互相发送。请只对认识的人这样做。',
   'remember.name': '名称',
   'remember.do': '记住',
-  'remember.done': '已在此记住 {name}。对方也记住你之后即可使用。',
+  'remember.done': '已在此记住 {name}。对方也记住您之后即可使用。',
 
   // 附近的设备：没有人为它们担保
   'near.title': '附近的设备',
   'near.lead': '同一网络中同样显示的设备会互相看到名称。',
   'near.name': '别人看到的名称',
+  'near.as': '别人看到的名称是“{name}”。',
   'near.show': '显示这台设备',
   'near.hide': '不再显示',
   'near.nobody': '这里还没有其他设备显示。',
@@ -148,7 +149,7 @@ export const zh: Translation = {
   'near.untrusted': '在附近，未知',
   'near.goesTo': '发送到 {name}，在那边输入单词。',
   'near.type': '在 {name} 上输入这个代码的单词。',
-  'near.calls': '附近一台自称“{name}”的设备想发送内容给你',
+  'near.calls': '附近一台自称“{name}”的设备想发送内容给您',
   'near.words': '输入它的屏幕上显示的单词',
   'near.notNow': '暂不',
 
@@ -203,7 +204,7 @@ export const zh: Translation = {
     '等待时间较长。如果没有变化，请按“暂时停止”并向对方索取新代码：已到达的内容会保留。',
   'running.pausedThere': '对方已暂停。',
   'running.pausedHere': '您已暂停。连接仍保持。',
-  'running.goesOn': '之后会自动继续。',
+  'running.goesOn': '问题解决后会自动继续。',
   'running.all': '总进度',
   'running.left': '剩余 {time}',
   'running.leftSoon': '还剩几秒',
