@@ -3,7 +3,7 @@
 import { toHex } from '../base/bytes.ts';
 import { type BeelineError, faultFrom } from '../base/errors.ts';
 import type { Receipt } from '../offer/receipt.ts';
-import { count } from '../session/audit.ts';
+import { count } from '../session/contents.ts';
 import type { AgreedFacts } from '../session/ports.ts';
 import type { Links } from './files/fit.ts';
 

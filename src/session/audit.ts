@@ -1,24 +1,7 @@
 /** One line for each transfer in the log: who, what, how much, and how it ended. Never a code, key or file content. */
-import type { Entry } from '../offer/manifest.ts';
 import type { Logger } from './api.ts';
 import type { Session, SessionEnd } from './session.ts';
 import type { Running } from './transfer.ts';
-
-export interface Counts {
-  files: number;
-  folders: number;
-  links: number;
-}
-
-export function count(entries: readonly Entry[]): Counts {
-  const counts: Counts = { files: 0, folders: 0, links: 0 };
-  // One loop that makes no texts: there may be millions of entries.
-  for (const { kind } of entries)
-    if (kind === 'file') counts.files++;
-    else if (kind === 'folder') counts.folders++;
-    else counts.links++;
-  return counts;
-}
 
 /** Logs the line when the transfer ends, whichever way. */
 export function auditAtEnd({ log, done, session }: Running, facts: () => object): void {

@@ -14,7 +14,8 @@ import type { Peer } from '../sync/peer.ts';
 import type { Sink } from '../sync/ports.ts';
 import { Receiver } from '../sync/receiver.ts';
 import type { OfferSummary, TransferOptions } from './api.ts';
-import { auditAtEnd, count } from './audit.ts';
+import { auditAtEnd } from './audit.ts';
+import { count, shownName } from './contents.ts';
 import { Guesses } from './guesses.ts';
 import { Lobby } from './lobby.ts';
 import { Neighbours } from './neighbours.ts';
@@ -230,7 +231,7 @@ export class ReceivingSide {
       sums.set(name!, (sums.get(name!) ?? 0) + entry.size);
       if (name === entry.path && top.length < NAMED) top.push(entry);
     }
-    const names = top.map((entry) => escapeName(entry.path) + (entry.kind === 'folder' ? '/' : ''));
+    const names = top.map(shownName);
     const { kind, update } = offer;
     const { peer } = this.#session;
     const sizes = kind === 'stream' ? undefined : top.map(({ path }) => sums.get(path) ?? 0);

@@ -4,6 +4,7 @@
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { utf8Encode } from '../../base/bytes.ts';
 import { fault } from '../../base/errors.ts';
 import { MAX_COMPONENT } from '../../base/limits.ts';
@@ -11,6 +12,7 @@ import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { STAGING_PREFIX, WINDOWS_DEVICE } from '../../offer/names.ts';
 import type { OfferSummary } from '../../session/api.ts';
+import { count, topNames } from '../../session/contents.ts';
 import { linkBelow } from './destination.ts';
 
 /** UTF-8 bytes of one value. Several of them fit into one name. */
@@ -211,7 +213,7 @@ async function hasBegun(to: string, folder: string, offer: Told): Promise<boolea
     const staging = Staging.open(path);
     try {
       const found = await staging?.read();
-      if (found && !found.state.stream && (await isOf(found.entries, offer))) return true;
+      if (found && !found.state.stream && isOf(found.entries, offer)) return true;
     } catch {
       // What cannot be read is nothing to go on with.
     } finally {
@@ -222,25 +224,9 @@ async function hasBegun(to: string, folder: string, offer: Told): Promise<boolea
 }
 
 /** A journal does not say whose an offer is. So it is the same if all that was told of it is. */
-async function isOf(entries: readonly Entry[], offer: Told): Promise<boolean> {
-  const { FileSlices } = await import('./slices.ts');
-  const slices = new FileSlices();
-  const counted = { file: 0, folder: 0, link: 0 };
-  const names: string[] = [];
-  let bytes = 0;
-  for (const { path, kind, size } of entries) {
-    if (slices.over()) await slices.next();
-    counted[kind]++;
-    bytes += size;
-    if (!path.includes('/') && names.length < offer.names.length)
-      names.push(escapeName(path) + (kind === 'folder' ? '/' : ''));
-  }
-  return (
-    bytes === offer.bytes &&
-    counted.file === offer.files &&
-    counted.folder === offer.folders &&
-    counted.link === offer.links &&
-    names.length === offer.names.length &&
-    names.every((name, index) => name === offer.names[index])
-  );
+function isOf(entries: readonly Entry[], offer: Told): boolean {
+  const { files, folders, links, bytes, names } = offer;
+  const size = entries.reduce((sum, entry) => sum + entry.size, 0);
+  const found = { ...count(entries), bytes: size, names: topNames(entries, names.length) };
+  return isDeepStrictEqual(found, { files, folders, links, bytes, names });
 }

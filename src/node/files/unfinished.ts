@@ -2,10 +2,11 @@
 import { lstatSync, realpathSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BeelineError, codeOf, fault, unlessInterrupted } from '../../base/errors.ts';
-import { escapeName, quoted } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import { isLocked } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { ByteSpace } from '../../offer/space.ts';
+import { count, topNames } from '../../session/contents.ts';
 import type { JournalState } from '../../sync/store/journal-records.ts';
 import { checkNames } from '../option-names.ts';
 import { inSlices } from './slices.ts';
@@ -158,7 +159,7 @@ async function look(path: string, signal?: AbortSignal): Promise<UnfinishedTrans
   try {
     staging = Staging.open(path);
     const found = await staging?.read();
-    return found && (await count(found.state, found.entries, signal));
+    return found && (await transferOf(found.state, found.entries, signal));
   } catch {
     // A failing disk under one staging is no reason to say nothing of the others.
     return undefined;
@@ -167,25 +168,22 @@ async function look(path: string, signal?: AbortSignal): Promise<UnfinishedTrans
   }
 }
 
-async function count(
+async function transferOf(
   state: JournalState,
   entries: readonly Entry[],
   signal?: AbortSignal,
 ): Promise<UnfinishedTransfer> {
   const wanted = (entry: number) => state.choices.get(entry)?.choice !== 'skip';
-  const files = entries.filter(({ kind }, index) => kind === 'file' && wanted(index));
-  const tops = entries.filter(({ path }) => !path.includes('/')).slice(0, NAMED);
+  const coming = entries.filter((_, index) => wanted(index));
   const space = new ByteSpace(
     entries.map((entry) => entry.size),
     state.chunkSize,
   );
   return {
     created: state.created,
-    names: tops.map(({ path, kind }) => escapeName(path) + (kind === 'folder' ? '/' : '')),
-    files: files.length,
-    folders: entries.filter(({ kind }) => kind === 'folder').length,
-    links: entries.filter(({ kind }, index) => kind === 'link' && wanted(index)).length,
-    bytes: state.stream ? null : files.reduce((sum, { size }) => sum + size, 0),
+    names: topNames(entries, NAMED),
+    ...count(coming),
+    bytes: state.stream ? null : coming.reduce((sum, { size }) => sum + size, 0),
     here: await bytesHere(state, space, wanted, signal),
   };
 }
