@@ -28,7 +28,7 @@ import type { NearCall, NearHere } from './near/here.ts';
 import { mayWrite, pickFolder } from './platform.ts';
 import * as preferences from './preferences.ts';
 import { Saver } from './saver.ts';
-import { messageOf, Shown } from './shown.ts';
+import { faultNote, Shown } from './shown.ts';
 import { say } from './words/index.ts';
 
 /** Codes that no one can use again. */
@@ -124,7 +124,7 @@ export class Page {
       const items = await found;
       if (!task.signal.aborted) this.#stage(items);
     } catch (thrown) {
-      if (!task.signal.aborted) this.#backTo(before, { kind: 'error', text: messageOf(thrown) });
+      if (!task.signal.aborted) this.#backTo(before, faultNote(thrown));
     }
   }
 
@@ -487,8 +487,7 @@ export class Page {
     const { signal } = stop;
     this.#stop = stop;
     const { sent } = of;
-    const fail = (thrown: unknown) =>
-      this.#backTo(sent && !('text' in sent) ? sent : [], { kind: 'error', text: messageOf(thrown) });
+    const fail = (thrown: unknown) => this.#backTo(sent && !('text' in sent) ? sent : [], faultNote(thrown));
     this.shown.show({ at: 'transfer', running: first, ...of });
     withEngine(
       (engine) => {

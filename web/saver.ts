@@ -4,7 +4,7 @@ import { engine } from './engine.ts';
 import { handOver } from './handed.ts';
 import type { Home, Transferring, ViewNote } from './model/view.ts';
 import { pickFolder } from './platform.ts';
-import { messageOf, type Shown } from './shown.ts';
+import { faultNote, type Shown } from './shown.ts';
 import { say } from './words/index.ts';
 
 export class Saver {
@@ -27,7 +27,7 @@ export class Saver {
       await (await engine()).saveAsDownloads(kept);
       handOver(kept);
     } catch (thrown) {
-      this.#shown.note({ kind: 'error', text: messageOf(thrown) }, { saved: false });
+      this.#shown.note(faultNote(thrown), { saved: false });
     }
   }
 

@@ -1,5 +1,8 @@
 /** What the page shows at the moment, and who wants to know when that changes. */
+import { BeelineError, escapeName } from '../src/browser/light.ts';
+import { errorHeading } from './model/advice.ts';
 import type { Transferring, View, ViewNote } from './model/view.ts';
+import { language, say } from './words/index.ts';
 
 /** Milliseconds. */
 const DRAWN_AFTER = 200;
@@ -72,8 +75,19 @@ export class Shown {
   }
 
   fault(thrown: unknown): void {
-    this.note({ kind: 'error', text: messageOf(thrown) });
+    this.note(faultNote(thrown));
   }
+}
+
+/** Of an error of the engine the page knows what kind it is, in its own language, and the rest is English. */
+export function faultNote(thrown: unknown): ViewNote {
+  const text = messageOf(thrown);
+  if (language() === 'en' || !(thrown instanceof BeelineError)) return { kind: 'error', text };
+  return {
+    kind: 'error',
+    text: say('full', { text: errorHeading(thrown, 'receive') }),
+    english: escapeName(text),
+  };
 }
 
 export function messageOf(thrown: unknown): string {

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { fault } from '../../src/base/errors.ts';
 import type { Kept } from '../../src/browser/index.ts';
 import { begun } from '../../web/model/running.ts';
 import type { View } from '../../web/model/view.ts';
-import { Shown } from '../../web/shown.ts';
+import { faultNote, Shown } from '../../web/shown.ts';
+import { de } from '../../web/words/de.ts';
+import { en } from '../../web/words/en.ts';
+import { use } from '../../web/words/index.ts';
 
 const kept = {} as Kept;
 const home: View = { at: 'home', code: '' };
@@ -22,4 +26,16 @@ test('what went wrong is said wherever it happens, and what is shown stays', () 
     assert.ok(view.at === 'saving' && view.before.at === before.at);
     assert.equal(view.before.note?.text, 'No.');
   }
+});
+
+test('what went wrong is told of in the language of the page, and the sentence of the engine is marked as English', (t) => {
+  t.after(() => use('en', en));
+  const gone = fault('PICKED_FOLDER_GONE', { name: "'a\u202e'" });
+  assert.deepEqual(faultNote(gone), { kind: 'error', text: gone.message });
+  use('de', de);
+  const { text, english } = faultNote(gone);
+  assert.equal(text, `${de['error.PICKED_FOLDER_GONE']}.`);
+  assert.match(english!, /^The folder 'a\\u\{202e\}' is no longer there/);
+  // What a browser says itself is in its own language.
+  assert.deepEqual(faultNote(new Error('Nein.')), { kind: 'error', text: 'Nein.' });
 });

@@ -7,6 +7,8 @@ import { underWay } from './several.ts';
 export interface ViewNote {
   kind: 'done' | 'error';
   text: string;
+  /** What the engine says of it besides, where that is not the page's language. */
+  english?: string;
 }
 
 export interface Home {

@@ -5,7 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Kept } from '../../src/browser/light.ts';
 import type { ViewNote } from '../model/view.ts';
 import type { Page } from '../page.ts';
-import { say } from '../words/index.ts';
+import { gap, say } from '../words/index.ts';
 import { Icon, type IconName } from './icons.tsx';
 
 /** The heading of a screen. It can have the focus, but is no stop of the tab key. */
@@ -31,12 +31,23 @@ export function Mark() {
   );
 }
 
+/** The program's own sentence, where the page has no words of its own: it is English, whatever the page speaks. */
+export function English({ text }: { text: string }) {
+  return (
+    <span lang="en" dir="ltr">
+      {text}
+    </span>
+  );
+}
+
 /** What became of something, close to where it was asked for. */
 export function NoteLine({ note }: { note: ViewNote | undefined }) {
   if (!note) return null;
   return (
     <p class={`note ${note.kind}`} role={note.kind === 'error' ? 'alert' : 'status'}>
       {note.text}
+      {note.english !== undefined && gap()}
+      {note.english !== undefined && <English text={note.english} />}
     </p>
   );
 }

@@ -2,15 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { type WarningShown, warningMessage, warningWords } from '../model/warnings.ts';
 import { say, sayWith } from '../words/index.ts';
-
-/** The program's own sentence, where the page has no words of its own: it is English, whatever the page speaks. */
-export function English({ text }: { text: string }) {
-  return (
-    <span lang="en" dir="ltr">
-      {text}
-    </span>
-  );
-}
+import { English } from './basics.tsx';
 
 function Warning({ warning }: { warning: WarningShown }) {
   const { receiver } = warning;

@@ -3,10 +3,10 @@ import { advice } from '../model/advice.ts';
 import type { Transferring } from '../model/view.ts';
 import { sentence, transferHeading } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Details, Dock, Fact, Heading, NoteLine } from '../parts/basics.tsx';
+import { Button, Details, Dock, English, Fact, Heading, NoteLine } from '../parts/basics.tsx';
 import { Between } from '../parts/line.tsx';
 import { Receivers } from '../parts/receivers.tsx';
-import { English, Warnings } from '../parts/warnings.tsx';
+import { Warnings } from '../parts/warnings.tsx';
 import { language, say } from '../words/index.ts';
 
 /** Errors of which the heading and the advice say everything. */
