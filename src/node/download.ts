@@ -4,7 +4,7 @@ import { type BeelineError, fault } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import { Client } from '../http/fetching/client.ts';
 import { Reach } from '../http/fetching/reach.ts';
-import { HttpReceiver, type WantedFile } from '../http/fetching/receiver.ts';
+import { HttpReceiver, shownPlaces, type WantedFile } from '../http/fetching/receiver.ts';
 import { type FileUrl, placeOf } from '../http/fetching/url.ts';
 import { type LaneNews, MOST_LANES } from '../http/fetching/work.ts';
 import { versionKey } from '../identity/version-key.ts';
@@ -13,6 +13,7 @@ import { auditAtEnd } from '../session/audit.ts';
 import { ReceivingSide } from '../session/receiving.ts';
 import { Running } from '../session/transfer.ts';
 import type { ReceiverPorts } from '../sync/engine-ports.ts';
+import { MOST_FROM } from '../sync/store/journal-records.ts';
 import type { DownloadOptions, Remote, Transfer } from './api.ts';
 import { Destination } from './files/destination.ts';
 import { checkNames } from './option-names.ts';
@@ -89,7 +90,10 @@ async function start(
       async sink(offer, told) {
         const sender = { ...told.peer, name: places[0]!.url.hostname };
         const [summary, within] = await placedWithin({ ...told, peer: sender }, options);
-        return options.store?.({ ...summary, peer: told.peer }) ?? makeSink(session, offer, within);
+        return (
+          options.store?.({ ...summary, peer: told.peer }) ??
+          makeSink(session, offer, { ...within, from: shownPlaces(wanted).slice(0, MOST_FROM) })
+        );
       },
       keep: (facts) => keepReceipt((error) => session.warn(error), options.receipt, facts),
     },

@@ -12,14 +12,15 @@ import type { OfferSummary, ReceiveOptions } from './api.ts';
 import { Destination } from './files/destination.ts';
 import { FolderTemplate } from './files/folder-template.ts';
 import { MemorySink } from './files/memory-sink.ts';
-import { StagingSink } from './files/staging-sink.ts';
+import { type StagingOptions, StagingSink } from './files/staging-sink.ts';
 import { StdoutSink } from './files/stdout-sink.ts';
 import { heard } from './items.ts';
 
 type SinkOptions = Pick<
   ReceiveOptions,
   'to' | 'within' | 'stdout' | 'overwrite' | 'links' | 'onConflict' | 'sha256'
->;
+> &
+  Pick<StagingOptions, 'from'>;
 
 /** `into` in terms of what there is without it, a store or a stream; or what is wrong with it. */
 export function settle<T extends Pick<ReceiveOptions, 'to' | 'into' | 'store' | 'stdout' | 'sha256'>>(
@@ -76,12 +77,12 @@ export async function placedWithin<T extends Pick<ReceiveOptions, 'to' | 'within
 
 /** The store that the options of a receive ask for, with `within` as `placedWithin` has it. */
 export function makeSink(session: Session, { kind, sha256 }: OfferHeader, options: SinkOptions): Sink {
-  const { to = '.', within, stdout = process.stdout, overwrite = 'ask', links, onConflict } = options;
+  const { to = '.', within, stdout = process.stdout, overwrite = 'ask', links, onConflict, from } = options;
   if (kind === 'text') return new TextSink((text) => session.emit({ event: 'text', text }));
   if (to === '-')
     return new StdoutSink(stdout, { sha256: options.sha256 || sha256, end: !isOfProcess(stdout) });
   return new StagingSink({
-    ...{ to, within, overwrite, links, onConflict },
+    ...{ to, within, overwrite, links, onConflict, ...(from && { from }) },
     onWarning: (error) => session.warn(error, error.paths[0]),
   });
 }

@@ -22,9 +22,9 @@ function root(t: TestContext): string {
 }
 
 /** A receive that was stopped after its first chunk; the staging folder. */
-async function stopped(to: string, entries: readonly Entry[]): Promise<string> {
+async function stopped(to: string, entries: readonly Entry[], from: readonly string[] = []): Promise<string> {
   const before = new Set(readdirSync(to));
-  const sink = new StagingSink({ to, overwrite: 'skip' });
+  const sink = new StagingSink({ to, overwrite: 'skip', from });
   await (await opened(sink, entries)).write(0, 7);
   await sink.close('keep');
   return join(to, readdirSync(to).find((name) => name.startsWith('.beeline-') && !before.has(name))!);
@@ -107,10 +107,8 @@ describe('cli: resume', { timeout: 300_000 }, () => {
         `^ {4}Begun (?:[\\d.]+s|\\d+m \\d+s) ago, last changed (?:[\\d.]+s|\\d+m \\d+s) ago, in ${basename(path)}\\.$`,
         'm',
       ),
-      /^To go on, receive again into this folder: with the same code while the sender waits, or with a new one; what$/m,
-      /^came from a URL, with the same URL:$/m,
+      /^To go on, receive again into this folder: with the same code while the sender waits, or with a new one:$/m,
       new RegExp(`^ {4}beeline receive CODE --to ${dir}$`, 'm'),
-      new RegExp(`^ {4}beeline receive URL --to ${dir}$`, 'm'),
       new RegExp(`^\`beeline resume clean ${dir}\` removes what is unfinished\\.$`, 'm'),
     ].map((pattern) => text.search(pattern));
     assert.ok(!order.includes(-1), `${order}\n${text}`);
@@ -119,6 +117,32 @@ describe('cli: resume', { timeout: 300_000 }, () => {
       order.toSorted((a, b) => a - b),
     );
     assert.doesNotMatch(text, /\u202e/);
+  });
+
+  it('names the URLs that something comes from, as they are typed', async (t) => {
+    const dir = root(t);
+    const urls = ['https://example.org/a.iso', 'https://example.org/b.iso?...'];
+    await stopped(dir, [file('a.iso', CHUNK), file('b.iso', CHUNK)], urls);
+    const host = fakeHost();
+    assert.equal(await dispatch(['resume', dir], host), 0);
+    const line = `    beeline receive https://example.org/a.iso 'https://example.org/b.iso?...' --to ${dir}`;
+    assert.ok(
+      host.stdout.text.includes(`To go on with what comes from a URL:\n\n${line}\n`),
+      host.stdout.text,
+    );
+    assert.doesNotMatch(host.stdout.text, /CODE/);
+    await stopped(dir, [file('c.iso', CHUNK), file('d.iso', CHUNK)], urls.slice(0, 1));
+    await stopped(dir, half('e'));
+    const all = fakeHost();
+    assert.equal(await dispatch(['resume', dir], all), 0);
+    assert.ok(all.stdout.text.includes(`    beeline receive https://example.org/a.iso ... --to ${dir}\n`));
+    assert.match(all.stdout.text, /^ {4}beeline receive CODE --to /m);
+    const json = fakeHost();
+    assert.equal(await dispatch(['resume', dir, '--json'], json), 0);
+    assert.deepEqual(
+      lines(json).map(({ from }) => from),
+      [undefined, urls.slice(0, 1), urls],
+    );
   });
 
   it('tells of one that is at work, and of one that is damaged', async (t) => {

@@ -59,19 +59,28 @@ function list(dir: string, root: string, found: readonly Unfinished[], json: boo
   }
   if (found.length === 0 || json) return;
   const to = dir === '.' ? '' : ` ${shellWord(dir)}`;
-  const lines = found.some(({ transfer }) => transfer)
-    ? [`\`beeline resume clean${to}\` removes what is unfinished.`]
-    : [];
-  if (found.some(({ transfer }) => transfer && transfer.bytes !== null))
-    lines.unshift(
-      'To go on, receive again into this folder: with the same code while the sender waits, or with a new one; what',
-      'came from a URL, with the same URL:',
+  const lines: string[] = [];
+  const again = (what: string) => `    beeline receive ${what}${to && ` --to${to}`}`;
+  const goOn = found.flatMap(({ transfer }) => (transfer && transfer.bytes !== null ? [transfer] : []));
+  const fetched = goOn.filter(({ from }) => from);
+  if (fetched.length < goOn.length)
+    lines.push(
+      'To go on, receive again into this folder: with the same code while the sender waits, or with a new one:',
       '',
-      `    beeline receive CODE${to && ` --to${to}`}`,
-      `    beeline receive URL${to && ` --to${to}`}`,
+      again('CODE'),
       '',
     );
+  if (fetched.length > 0) lines.push('To go on with what comes from a URL:', '');
+  for (const one of fetched) lines.push(again(urlsOf(one)));
+  if (fetched.length > 0) lines.push('');
+  if (found.some(({ transfer }) => transfer))
+    lines.push(`\`beeline resume clean${to}\` removes what is unfinished.`);
   print({}, lines);
+}
+
+/** As they are typed. What stood behind a `?` is not known any more, nor are those after the first. */
+function urlsOf({ from = [], files }: UnfinishedTransfer): string {
+  return [...from.map(shellWord), ...(from.length < files ? ['...'] : [])].join(' ');
 }
 
 function describe(root: string, { path, active, changed, transfer }: Unfinished): string[] {

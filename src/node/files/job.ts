@@ -18,6 +18,8 @@ export interface Job {
   space: ByteSpace;
   /** What the hashes of chunks are made with. */
   hash: HashName;
+  /** The URLs that it comes from, if it does. */
+  from: readonly string[];
   plan: Plan;
   overwrite: Overwrite;
   attributes: Attributes;

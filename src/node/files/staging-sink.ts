@@ -39,6 +39,8 @@ export interface StagingOptions {
   links?: Links;
   /** The name of a staging that no other transfer uses or goes on with. Default: receives of the same names share one. */
   staging?: string;
+  /** The URLs that it comes from, as they are shown. */
+  from?: readonly string[];
   /** What a person should know though the transfer goes on: little room, modes that cannot be kept. */
   onWarning?: (warning: BeelineError) => void;
 }
@@ -117,7 +119,7 @@ export class StagingSink implements Sink {
       this.#job = {
         ...{ root: this.#root, entries: this.#entries, offered: entries, pages: this.#pages },
         ...{ space, hash, plan: this.#plan, staging: this.#staging!, step: this.#can.step, warn: this.#warn },
-        overwrite: this.#options.overwrite,
+        ...{ overwrite: this.#options.overwrite, from: this.#options.from ?? [] },
         attributes: new Attributes(this.#can.modes, (path, cause) =>
           this.#warn(fault('ATTRIBUTES_NOT_KEPT', { path: quoted(path) }, { cause })),
         ),

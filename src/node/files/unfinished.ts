@@ -40,6 +40,8 @@ export interface UnfinishedTransfer {
   bytes: number | null;
   /** Bytes of them that are certainly here. */
   here: number;
+  /** The URLs that it comes from, at most 20, without what stands behind a `?`; absent if it comes from a sender. */
+  from?: readonly string[];
 }
 
 /** What reads or removes much, and ends before that is done if it is told to. */
@@ -185,6 +187,7 @@ async function transferOf(
     ...count(coming),
     bytes: state.stream ? null : coming.reduce((sum, { size }) => sum + size, 0),
     here: await bytesHere(state, space, wanted, signal),
+    ...(state.from && { from: state.from }),
   };
 }
 

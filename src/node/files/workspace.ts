@@ -218,7 +218,7 @@ function missAgain({ staged }: Inventory, { entry, length }: Extent): void {
 
 /** A journal that says what the inventory says, in place of whatever was there. */
 async function beginJournal(
-  { pages, space, hash, plan, staging }: Job,
+  { pages, space, hash, from, plan, staging }: Job,
   inventory: Inventory,
 ): Promise<Journal> {
   // Not before: an offer that ends at a question or a conflict costs an earlier one nothing.
@@ -231,6 +231,7 @@ async function beginJournal(
       pages: pages.length,
       stream: space.stream,
       hash,
+      ...(from.length > 0 && { from }),
     },
     ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
     { type: 'plan', choices: choicesOf(plan) },

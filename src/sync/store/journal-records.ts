@@ -23,8 +23,19 @@ import { nameProblem } from '../../offer/names.ts';
 export type Choice = 'skip' | 'replace' | 'rename';
 
 export type JournalRecord =
-  /** `created`: ms since 1970. `chunkSize`: bytes. `pages`: how many the manifest has. `hash`: what those of chunks are made with. */
-  | { type: 'begin'; created: number; chunkSize: number; pages: number; stream: boolean; hash: HashName }
+  /**
+   * `created`: ms since 1970. `chunkSize`: bytes. `pages`: how many the manifest has. `hash`: what those of chunks are made with.
+   * `from`: the first URLs of what comes from such, as they are shown.
+   */
+  | {
+      type: 'begin';
+      created: number;
+      chunkSize: number;
+      pages: number;
+      stream: boolean;
+      hash: HashName;
+      from?: readonly string[];
+    }
   /** A manifest page as received. */
   | { type: 'page'; page: number; bytes: Uint8Array }
   /** `as`: relative path for `rename`, else ''. */
@@ -46,6 +57,8 @@ export interface JournalState {
   chunkSize: number;
   stream: boolean;
   hash: HashName;
+  /** URLs. */
+  from?: readonly string[];
   pages: Uint8Array[];
   choices: Map<number, { choice: Choice; as: string }>;
   chunks: ChunkHashes;
@@ -61,6 +74,9 @@ export const MAGIC = new Uint8Array([...'bljrnl\n'].map((letter) => letter.charC
 /** Bytes of a record before its body, and around it. */
 export const HEADER = 5;
 export const FRAME = HEADER + 4;
+/** URLs that a journal names, and characters of each. */
+export const MOST_FROM = 20;
+const MAX_FROM = 512;
 /** Bytes of a record's body. */
 export const MAX_BODY = 256 * 1024;
 
@@ -101,7 +117,8 @@ function* bodies(record: JournalRecord): Generator<Writer> {
         .varint(record.chunkSize)
         .varint(record.pages)
         .u8(record.stream ? 1 : 0)
-        .u8(HASH_NAMES.indexOf(record.hash));
+        .u8(HASH_NAMES.indexOf(record.hash))
+        .raw(urls(record.from ?? []));
       break;
     case 'page':
       if (!(record.page < MAX_PAGES) || record.bytes.length > MAX_PAGE) throw unwritable();
@@ -153,9 +170,18 @@ function decodeRecord(type: number, body: Uint8Array): JournalRecord {
       const stream = reader.u8() === 1;
       // Until chunks could be hashed otherwise, it ended here.
       const hash = reader.left === 0 ? COMMON_HASH : HASH_NAMES[reader.u8()];
-      reader.end();
-      if (!hash) throw malformed();
-      const record = { type: name, created, chunkSize, pages, stream, hash };
+      const from: string[] = [];
+      while (reader.left > 0) from.push(reader.text(MAX_FROM));
+      if (!hash || from.length > MOST_FROM || !from.every(isUrl)) throw malformed();
+      const record = {
+        type: name,
+        created,
+        chunkSize,
+        pages,
+        stream,
+        hash,
+        ...(from.length > 0 && { from }),
+      };
       if (!sound(record)) throw malformed();
       return record;
     }
@@ -221,11 +247,12 @@ export class Replay {
     const state = this.#state;
     if (record.type === 'begin') {
       if (state) return false;
-      const { created, chunkSize, pages, stream, hash } = record;
+      const { created, chunkSize, pages, stream, hash, from } = record;
       this.#pages = this.#pagesLeft = pages;
       const [placed, lost] = [new Set<number>(), new Set<number>()];
       const [choices, chunks] = [new Map(), new ChunkHashes()];
       this.#state = {
+        ...(from && { from }),
         ...{ created, chunkSize, stream, hash, pages: [], choices, chunks, placed, lost },
         complete: undefined,
       };
@@ -286,6 +313,16 @@ function integers(bytes: Uint8Array, limit: number): number[] {
     values.push(value);
   }
   return values;
+}
+
+function urls(from: readonly string[]): Uint8Array {
+  if (from.length > MOST_FROM || !from.every(isUrl)) throw unwritable();
+  return from.reduce((body, url) => body.text(url), new Writer()).done();
+}
+
+/** It is shown, so it has nothing else in it than what a URL has. */
+function isUrl(text: string): boolean {
+  return text.length <= MAX_FROM && /^https?:\/\/[\x21-\x7e]+$/.test(text);
 }
 
 function sound({ chunkSize, pages }: { chunkSize: number; pages: number }): boolean {

@@ -254,10 +254,35 @@ test('records that contradict the bounds or each other end what is trusted', asy
     new Writer().varint(1).varint(CHUNK).varint(0).u8(0).u8(2),
     new Writer().varint(1).varint(CHUNK).varint(0).u8(0).u8(1).u8(0),
     new Writer().varint(1).varint(CHUNK).varint(0),
+    ...[
+      '',
+      'https://',
+      'ftp://a/b',
+      'https://a/\u001b[2J',
+      'https://a/b c',
+      `https://a/${'x'.repeat(600)}`,
+    ].map((url) => new Writer().varint(1).varint(CHUNK).varint(0).u8(0).u8(1).text(url)),
+    Array.from({ length: 21 }).reduce<Writer>(
+      (body) => body.text('https://a/b'),
+      new Writer().varint(1).varint(CHUNK).varint(0).u8(0).u8(1),
+    ),
   ]) {
     writeFileSync(path, concat(MAGIC, frame(1, body.done())));
     assert.equal(await Journal.read(journalAt(path)), undefined);
   }
+});
+
+test('the URLs that something comes from are read again; what is none is not written', async (t) => {
+  const path = `${scratch(t)}/journal`;
+  const from = Array.from({ length: 20 }, (_, at) => `https://example.org/${at}?...`);
+  written(path, [{ ...BEGIN, from }, ...PAGES, chunks(1)]);
+  const read = await Journal.read(journalAt(path));
+  assert.deepEqual(read?.from, from);
+  assert.equal(read?.chunks.have.count, 1);
+  written(path, FIRST);
+  assert.equal((await Journal.read(journalAt(path)))?.from, undefined);
+  for (const wrong of [[...from, 'https://example.org/'], ['https://example.org/\n']])
+    assert.throws(() => encodeRecords([{ ...BEGIN, from: wrong }]), failure('INTERNAL'));
 });
 
 test('a journal from before chunks could be hashed otherwise is read and gone on with: they are hashed with SHA-256', async (t) => {
