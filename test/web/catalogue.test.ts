@@ -103,6 +103,15 @@ test('numbers, sizes and times are written as the language writes them', (t) => 
   assert.equal(say('files', { n: 1 }).includes('1'), true);
 });
 
+test('in French no line begins with a sign', (t) => {
+  t.after(() => use('en', en));
+  use('fr', fr);
+  const said = [say('running.stopHint'), say('save.inFolder', { name: 'a : b' }), say('remember.title')];
+  for (const text of said) assert.match(text, /\u00a0[;»?]/);
+  assert.match(said[1]!, /«\u00a0a : b\u00a0»/, 'a name stays as it is');
+  assert.doesNotMatch(said.join('').replace('a : b', ''), / [:;!?»]|« /);
+});
+
 test('the language is the first of the wishes that there is', () => {
   assert.equal(bestLanguage(['it-IT', 'fr-CA', 'de']), 'fr');
   assert.equal(bestLanguage(['zh-Hans-CN', 'en']), 'zh');

@@ -146,7 +146,8 @@ function summary({ done, contents }: TransferShown): string {
   const { files, bytes, resumed, seconds } = done;
   const kind = contents?.kind ?? 'files';
   const what = contentsWords({ kind, files, folders: 0, links: 0, bytes });
-  const rate = speed(Math.max(0, bytes - resumed) / Math.max(seconds, 0.001));
-  const all = say('completed.summary', { what, time: duration(seconds), rate });
+  // Where nothing had to move, there is no speed.
+  const rate = speed((bytes - resumed) / Math.max(seconds, 0.001));
+  const all = bytes > resumed ? say('completed.summary', { what, time: duration(seconds), rate }) : what;
   return resumed > 0 ? `${all}${say('join')}${say('completed.resumed', { size: size(resumed) })}` : all;
 }

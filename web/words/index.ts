@@ -94,7 +94,12 @@ function filled(key: Key, slots: Readonly<Record<string, string | number>> = {})
 
 function pick(key: Key, n: string | number | undefined): string {
   const text = words[key];
-  if (typeof text === 'string') return text;
+  if (typeof text === 'string') return bound(text);
   const form = typeof n === 'number' ? ofLanguage().plurals.select(n) : 'other';
-  return text[form] ?? text.other;
+  return bound(text[form] ?? text.other);
+}
+
+/** French has a space before some signs, at which no line may end. */
+function bound(text: string): string {
+  return chosen === 'fr' ? text.replace(/ (?=[:;!?»])|(?<=«) /g, '\u00a0') : text;
 }
