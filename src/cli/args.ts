@@ -39,6 +39,10 @@ export function parse<C extends Command>(
     const shown = escapeName(token.rawName);
     const flag = known.get(name);
     const taken = undo.get(name);
+    // `-exclude` is read as `-e -x ...`.
+    const whole = token.rawName.startsWith('--') ? undefined : argv[token.index]?.slice(1);
+    if (!flag && whole !== undefined && known.has(whole))
+      throw usage(command, `There is no -${whole}. Did you mean --${whole}?`);
     if (!flag && taken === undefined)
       throw usage(
         command,

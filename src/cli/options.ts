@@ -1,6 +1,7 @@
 /** What the person asked for, from flags and environment, as the library's options. No I/O happens here. */
 
 import { MAX_TEXT } from '../base/limits.ts';
+import { escapeName } from '../base/printable.ts';
 import type { CommonOptions, DownloadOptions, ReceiveOptions, Remote, SendOptions } from '../node/api.ts';
 import type { ListenOptions } from '../node/inbox.ts';
 import type { ServeOptions } from '../node/serve.ts';
@@ -376,6 +377,12 @@ const WHOLE_CODE = /^(?:[^\s#]*#)?\d{1,32}(?:[\p{Pd}\u2212][\p{L}\d]+){2,16}[.,]
 
 /** The codes. One may be in parts, which a shell has split, or stand in the whole command that the sender shows. */
 function codeArguments(positionals: readonly string[]): readonly string[] {
+  const other = positionals.find((word) => /^(?!wss?:)[a-z][a-z\d+.-]*:\/\/[^#]*$/i.test(word));
+  if (other !== undefined)
+    throw usage(
+      'receive',
+      `${escapeName(other.split('//', 1)[0]!)}// cannot be fetched: http:// and https:// can.`,
+    );
   if (positionals.length < 2) return positionals;
   const command = positionals[0] === 'beeline' && positionals[1] === 'receive';
   const words = command ? positionals.slice(2) : positionals;

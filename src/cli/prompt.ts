@@ -52,6 +52,15 @@ export class Prompt {
     return answer?.trim();
   }
 
+  /** True for yes. What is neither yes nor no is asked about once more: it must not decide. Silence is no. */
+  async confirm(question: string): Promise<boolean> {
+    for (let asked = question; ; asked = 'Type y for yes, or n for no: ') {
+      const answer = await this.ask(asked);
+      if (isYes(answer)) return true;
+      if (answer === undefined || answer === '' || isNo(answer)) return false;
+    }
+  }
+
   async #answer(
     question: string,
     output: NodeJS.WritableStream,
@@ -67,7 +76,11 @@ export class Prompt {
     });
     const forget = realClock.after(ANSWER_MS, () => lines.close());
     const answer = new Promise<string | undefined>((resolve) => {
-      lines.on('SIGINT', () => interrupt.now());
+      lines.on('SIGINT', () => {
+        // What is said next begins a line.
+        output.write('\n');
+        interrupt.now();
+      });
       lines.on('close', () => resolve(undefined));
       lines.question(escapeName(question), (text) => resolve(text.slice(0, MAX_ANSWER)));
     });

@@ -6,7 +6,7 @@ import { escapeName } from '../base/printable.ts';
 import type { OfferSummary, Overwrite, ReceiveOptions } from '../node/api.ts';
 import { contents, formatBytes, groups } from './format.ts';
 import type { ReceiveArgs } from './options.ts';
-import { isYes, type Prompt } from './prompt.ts';
+import type { Prompt } from './prompt.ts';
 import type { Screen } from './screen.ts';
 
 export const NO_TERMINAL =
@@ -94,7 +94,7 @@ export class Questions {
     this.#screen.line(describeOffer(offer));
     const folder = escapeName(resolve(to, this.#within));
     const where = offer.kind === 'text' ? '' : to === '-' ? ' to stdout' : ` into ${folder}`;
-    return isYes(await this.#prompt.ask(`Accept${where}? [y/N] `));
+    return this.#prompt.confirm(`Accept${where}? [y/N] `);
   }
 
   async #conflict(path: string): Promise<Choice> {
@@ -102,7 +102,7 @@ export class Questions {
       this.#refresh = false;
       const question =
         'The sender calls this a refresh of what it sent before. Replace the files that differ? [y/N] ';
-      if (isYes(await this.#prompt.ask(question))) this.#always = 'update';
+      if (await this.#prompt.confirm(question)) this.#always = 'update';
     }
     for (;;) {
       if (this.#always) return this.#always;

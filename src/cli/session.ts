@@ -68,7 +68,8 @@ export class TransferRun {
   /** Aborted when it is not to be given to others. */
   readonly #left = new AbortController();
   readonly #stopped = () => {
-    if (!this.#broken) this.report.say('Stopping. Press Ctrl-C again to stop at once.');
+    const keyboard = this.screen.live ? ' Press Ctrl-C again to stop at once.' : '';
+    if (!this.#broken) this.report.say(`Stopping.${keyboard}`);
   };
   #broken = false;
   #kind: 'files' | 'text' | 'stream' | undefined;

@@ -102,6 +102,10 @@ describe('cli: help', () => {
     assert.match(await said('recieve'), /Did you mean beeline receive\?/);
     assert.match(await said('help', 'netwrok'), /Did you mean beeline help network\?/);
     assert.match(await said('send', 'x', '--recievers', '2'), /Did you mean --receivers\?/);
+    assert.match(await said('send', 'x', '-exclude', 'y'), /no -exclude\. Did you mean --exclude\?/);
+    assert.match(await said('--verison'), /Did you mean beeline --version\?/);
+    assert.match(await said('https://example.org/f'), /To fetch it: beeline receive URL/);
+    assert.match(await said('receive', 'ftp://example.org/f'), /ftp:\/\/ cannot be fetched/);
     assert.match(
       await said('outbox', 'send', '--no-lan'),
       /no --no-lan here: it is a flag of send, receive, listen\./,

@@ -64,7 +64,6 @@ describe('cli: questions', { timeout: 60_000 }, () => {
       ['YES\r', 0],
       ['\r', 7],
       ['n\r', 7],
-      ['x\r', 7],
       ['\x04', 7], // Ctrl-D
     ] as const) {
       const person = new Person([/Accept into .*\[y\/N\]/, answer]);
@@ -141,6 +140,17 @@ describe('cli: questions', { timeout: 60_000 }, () => {
       transfer.finish();
     });
     assert.equal(exit, 0);
+  });
+
+  it('what is neither yes nor no decides nothing', async () => {
+    for (const [answer, exit] of [
+      ['Y\r', 0],
+      ['n\r', 7],
+      ['\r', 7],
+    ] as const) {
+      const person = new Person([/Accept/, 'yse\r'], [/Type y for yes/, 'x\r'], [/Type y for yes/, answer]);
+      assert.equal(await receive(person, ['7-a'], accept), exit, JSON.stringify(answer));
+    }
   });
 
   it('no answer overwrites nothing', async () => {

@@ -11,7 +11,7 @@ import { Interrupt } from '../interrupt.ts';
 import { writeEvent } from '../json.ts';
 import { type Log, openLog } from '../log.ts';
 import { listenArgs } from '../options.ts';
-import { isYes, Prompt } from '../prompt.ts';
+import { Prompt } from '../prompt.ts';
 import { describeOffer } from '../questions.ts';
 import { Screen } from '../screen.ts';
 import { webAccess } from '../web-access.ts';
@@ -75,6 +75,6 @@ function asking(prompt: Prompt, screen: Screen, to: string) {
       screen.line(describeOffer(offer));
       const where =
         offer.kind === 'text' ? '' : ` into ${resolve(device.inbox?.to ?? to, offer.within ?? '')}`;
-      return isYes(await prompt.ask(`Accept${where}? [y/N] `));
+      return prompt.confirm(`Accept${where}? [y/N] `);
     });
 }

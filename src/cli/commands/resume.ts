@@ -19,7 +19,7 @@ import { listed } from '../instructions.ts';
 import { Interrupt } from '../interrupt.ts';
 import { type Print, printer } from '../json.ts';
 import { destinationOf } from '../options.ts';
-import { isYes, Prompt } from '../prompt.ts';
+import { Prompt } from '../prompt.ts';
 import { Screen } from '../screen.ts';
 import { homePath } from '../values.ts';
 
@@ -140,7 +140,7 @@ async function removeAll(
       if (transfer && !active && !yes) {
         screen.line(describe(root, one));
         const question = 'Remove it? Files that have their final names already stay. [y/N] ';
-        refused = !isYes(await prompt.ask(question));
+        refused = !(await prompt.confirm(question));
       }
       const left = refused
         ? { reason: 'declined', message: `Left as it is: ${path}.`, names: [] }

@@ -1,5 +1,5 @@
 /** `beeline send`. */
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import type { SendOptions } from '../../node/api.ts';
 import { usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
@@ -39,6 +39,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
     const options = await session.prepare({ ...args.options, ...proxied, psk }, [chosen, args.proxy]);
+    await checkDevices(args, host);
     announce(session, args);
     const first = await goFirst(args, host, session);
     try {
@@ -147,6 +148,15 @@ async function checkCode(text: string, host: Host): Promise<void> {
       'send',
       `Choose another code, or add --as-typed. The receiver would take this one for a mistyped one. ${describeDoubt(doubt)}`,
     );
+}
+
+/** Before anything is said of what to do on a device. @throws BeelineError USAGE if one is not trusted here */
+async function checkDevices({ options: { device, configDir } }: SendArgs, host: Host): Promise<void> {
+  if (device === undefined) return;
+  // What is wrong with the devices is told by what needs them.
+  const known = await host.devices(configDir).catch(() => undefined);
+  const unknown = known && [device].flat().find((name) => !known.find(name));
+  if (unknown !== undefined) throw fault('DEVICE_UNKNOWN', { name: unknown });
 }
 
 /** The first lines. A code comes later, as an event; a key or a device needs none. */
