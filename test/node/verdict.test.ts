@@ -30,6 +30,12 @@ test('a receiver that could take it elsewhere, or with another flag, is waited f
     assert.equal(causeToWait(code), undefined, code);
 });
 
+test('what the two wait for has a code', () => {
+  assert.equal(causeToWait('DISK_FULL')?.code, 'DISK_FULL');
+  const [, cause] = verdict({ seq: 1, state: 'paused', code: 'DISK_FULL', text: '' }, 'receiver');
+  assert.equal(cause.code, 'DISK_FULL');
+});
+
 test('an interrupted sender says what to do, an interrupted receiver is waited for', () => {
   const [, { error }] = verdict({ seq: 1, state: 'failed', code: 'INTERRUPTED', text: '' }, 'sender');
   assert.match(error!.message, /^The sender was interrupted\. What has arrived is kept/);

@@ -198,12 +198,13 @@ it('three wrong guesses burn the code for all who come, and those who are there 
   assert.equal(right.met, '1');
   assert.deepEqual(
     named('warning').map(
-      (event) => event.event === 'warning' && [event.reason, event.message.match(/\d of \d/)?.[0]],
+      (event) =>
+        event.event === 'warning' && [event.reason, event.message.match(/\d of \d/)?.[0], event.values],
     ),
     [
-      ['CODE_GUESSED', '1 of 3'],
-      ['CODE_GUESSED', '2 of 3'],
-      ['CODE_GUESSED_OUT', undefined],
+      ['CODE_GUESSED', '1 of 3', { tries: 1, most: 3 }],
+      ['CODE_GUESSED', '2 of 3', { tries: 2, most: 3 }],
+      ['CODE_GUESSED_OUT', undefined, undefined],
     ],
   );
   assert.equal(transfer.ends, false);
@@ -913,7 +914,13 @@ it('one device that can no longer be met is told of, and the others have it all 
   // That of one who is connected is not needed.
   groups[2]!.lobby.events.onLost(lost);
   assert.equal(transfer.ends, false);
-  assert.equal(named('warning').length, 2);
+  assert.deepEqual(
+    named('warning').map((event) => event.event === 'warning' && [event.reason, event.values?.why]),
+    [
+      ['PLACE_LOST', lost.message],
+      ['PLACE_LOST', lost.message],
+    ],
+  );
   await completes(1);
   assert.equal(transfer.ends, false);
   await completes(3);
