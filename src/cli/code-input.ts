@@ -80,7 +80,8 @@ export async function obtainCode(
   { prompt, screen, interrupt }: Pick<TransferRun, 'prompt' | 'screen' | 'interrupt'>,
   asTyped: boolean,
 ): Promise<Obtained> {
-  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, completionOf } = await codes();
+  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, lacksNumber, completionOf } =
+    await codes();
   let text = given;
   if (text === undefined && stdin.isTTY !== true) text = await firstLine(stdin, interrupt.signal);
   if (text === undefined && !prompt.possible)
@@ -134,6 +135,11 @@ export async function obtainCode(
 
   function taken(typed: string): Code {
     const code = parseCode(typed);
+    if (!asTyped && lacksNumber(code))
+      throw usage(
+        'receive',
+        'The number at the front of the code is missing. If it has none, add --as-typed.',
+      );
     // A code that is given once more has the place of the first.
     link = linkIn(typed) ?? link;
     return code;

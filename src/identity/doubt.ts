@@ -2,6 +2,7 @@
 
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { editDistance } from '../base/distance.ts';
+import type { Code } from './code.ts';
 
 /** What makes a code look mistyped. */
 export interface Doubt {
@@ -96,7 +97,12 @@ function nearWords(words: readonly string[]): Doubt | undefined {
   };
 }
 
-/** The same in words for a person. It names one word of the code, and that not as it should be. */
+/** Whether a code is of listed words alone: those that Beeline makes begin with a number, which was left out then. */
+export function lacksNumber({ nameplate, password }: Code): boolean {
+  return [nameplate, ...password.split('-')].every((word) => LISTED.has(word));
+}
+
+/** A doubt in words for a person. It names one word of the code, and that not as it should be. */
 export function describeDoubt({ word, near }: Doubt): string {
   const quoted = near.map((one) => `'${one}'`);
   const last = quoted.pop()!;

@@ -656,6 +656,17 @@ describe('cli: receive', () => {
     assert.equal(own.code, '7-crosover-clockwork', 'near to nothing: words of somebody’s own');
   });
 
+  it('a code of listed words alone lacks its number: nobody is looked for', async () => {
+    const { code, exit, said } = await receivedCode(['abandon-zoo'], {});
+    assert.deepEqual([code, exit], [undefined, 2]);
+    assert.match(said, /The number at the front of the code is missing/);
+    assert.equal((await receivedCode(['abandon-zoo', '--as-typed'], {})).code, 'abandon-zoo');
+    assert.equal((await receivedCode(['ours-my-words'], {})).code, 'ours-my-words');
+    const host = fakeHost({ send: (transfer) => transfer.finish() });
+    assert.equal(await dispatch(['send', 'x', '--code', 'abandon-zoo'], host), 2);
+    assert.match(host.stderr.text, /Put a number before that code/);
+  });
+
   it('a sender’s own code is refused if its receiver would take it for a mistyped one', async () => {
     const host = fakeHost({ send: (transfer) => transfer.finish() });
     assert.equal(await dispatch(['send', 'x', '--code', '7-abandn-zoo'], host), 2);

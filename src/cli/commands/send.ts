@@ -141,8 +141,11 @@ function drawQr(
 
 /** A code of the person's own must not look like a mistyped one, or receivers refuse it. @throws BeelineError USAGE */
 async function checkCode(text: string, host: Host): Promise<void> {
-  const { parseCode, doubtAbout, describeDoubt } = await host.codes();
-  const doubt = doubtAbout(parseCode(text).password);
+  const { parseCode, doubtAbout, describeDoubt, lacksNumber } = await host.codes();
+  const code = parseCode(text);
+  if (lacksNumber(code))
+    throw usage('send', 'Put a number before that code, or add --as-typed: its receiver would miss one.');
+  const doubt = doubtAbout(code.password);
   if (doubt)
     throw usage(
       'send',
