@@ -9,6 +9,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BeelineError, codeOf, fault } from '../base/errors.ts';
 import { takeLock } from './lock.ts';
+import { whenClosed } from './open-elsewhere.ts';
 
 /** What one writer's turn may take: a few milliseconds, but for a disk that is slow to sync. */
 const TURN_MS = 10_000;
@@ -106,7 +107,7 @@ export async function replaceFile(path: string, parts: Iterable<string>, prefix:
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await whenClosed(() => rename(temporary, path));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;

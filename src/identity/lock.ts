@@ -29,6 +29,7 @@ import * as v from 'valibot';
 import { type BeelineError, codeOf, fault } from '../base/errors.ts';
 import { count, text, tryJson } from '../base/json.ts';
 import { escapeName, quoted } from '../base/printable.ts';
+import { isOpenElsewhere } from './open-elsewhere.ts';
 
 export interface Lock {
   /** Idempotent; removes the file only if it is still this lock's. Never throws. */
@@ -119,7 +120,14 @@ export async function takeLock(
           linkSync(announcement, path);
           return true;
         });
-        if (linked) break;
+        if (linked) {
+          // Windows keeps the name of what is open, so it is closed before that name is removed.
+          if (process.platform === 'win32') {
+            leave();
+            fd = openSync(path, 'r+');
+          }
+          break;
+        }
         // For file systems without links, like exFAT. Half-written it counts as held, see isStale.
         const own: number | undefined = makeFile(path, bytes, 'EEXIST');
         if (own !== undefined) {
@@ -256,9 +264,11 @@ function look(path: string): Found | undefined {
     fd = openSync(path, READ_FLAGS);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    const stat = lstatSync(path);
-    if (stat.isFile()) throw error;
-    return { holder: undefined, touched: stat.mtimeMs };
+    const stat = attempt(() => lstatSync(path));
+    if (stat && !stat.isFile()) return { holder: undefined, touched: stat.mtimeMs };
+    // Removed, and not yet gone.
+    if (isOpenElsewhere(error)) return { holder: undefined, touched: Number.POSITIVE_INFINITY };
+    throw error;
   }
   try {
     const stat = fstatSync(fd);

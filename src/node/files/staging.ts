@@ -23,6 +23,7 @@ import { basename, dirname, join } from 'node:path';
 import { BeelineError, codeOf, faultAt, unlessInterrupted } from '../../base/errors.ts';
 import { CHEAP_STEPS, type Steps } from '../../base/slices.ts';
 import { type Lock, takeLock } from '../../identity/lock.ts';
+import { whenClosed } from '../../identity/open-elsewhere.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { nameProblem, STAGING_PREFIX } from '../../offer/names.ts';
 import { Journal, type JournalDriver, manifestOf } from '../../sync/store/journal.ts';
@@ -278,7 +279,7 @@ export class Staging {
   async removeFolder(): Promise<void> {
     // One that had hundreds of thousands of names takes as many milliseconds.
     const path = this.#letGo();
-    await settled((done) => rmdir(path, done));
+    await whenClosed(() => settled((done) => rmdir(path, done)));
   }
 
   /** Where the folder is, which is not locked any more. */
