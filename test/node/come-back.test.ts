@@ -16,6 +16,8 @@ async function slowSender(t: TestContext) {
   const content = randomBytes(random, 8_000_000);
   writeFileSync(join(dir, 'data.bin'), content);
   const { sender, join: receiver } = await start(join(dir, 'data.bin'), { limit: 4e6 });
+  // A sender that nobody came back to waits for an hour.
+  t.after(() => sender.cancel());
   const arrived = (to: string) => content.equals(readFileSync(join(dir, to, 'data.bin')));
   return { dir, sender, receiver, arrived };
 }
@@ -44,6 +46,7 @@ test(
         from: 'transferring',
         to: 'connecting',
         by: 'peer',
+        code: 'INTERRUPTED',
         reason: 'The other side was interrupted. Waiting for it to come back with the same code.',
       });
     }

@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks';
 import { escapeName, MOST_DEVICE_NAME } from '../../src/browser/light.ts';
 import { deviceName } from '../model/device.ts';
-import type { Transferring } from '../model/view.ts';
+import type { Transferring, ViewNote } from '../model/view.ts';
 import type { Page } from '../page.ts';
-import { messageOf } from '../shown.ts';
+import { faultNote } from '../shown.ts';
 import { say } from '../words/index.ts';
+import { NoteLine } from './basics.tsx';
 
 /** At the end of a transfer by code: both sides can spare themselves the next one. */
 export function Remember({ view, page }: { view: Transferring; page: Page }) {
@@ -12,7 +13,7 @@ export function Remember({ view, page }: { view: Transferring; page: Page }) {
   const { peer, several } = running;
   const known = page.knownPeer(view);
   const [name, setName] = useState(near?.name ?? deviceName(peer) ?? say('device.there'));
-  const [problem, setProblem] = useState('');
+  const [problem, setProblem] = useState<ViewNote>();
   if (!pair || several || peer?.key === undefined || peer.name !== undefined) return null;
   if (known)
     return (
@@ -22,7 +23,7 @@ export function Remember({ view, page }: { view: Transferring; page: Page }) {
     );
   const submit = (event: Event) => {
     event.preventDefault();
-    page.remember(pair, name).catch((thrown) => setProblem(messageOf(thrown)));
+    page.remember(pair, name).catch((thrown) => setProblem(faultNote(thrown)));
   };
   return (
     <form class="card remember" onSubmit={submit} noValidate>
@@ -36,18 +37,18 @@ export function Remember({ view, page }: { view: Transferring; page: Page }) {
           maxlength={MOST_DEVICE_NAME}
           autocomplete="off"
           value={name}
-          aria-invalid={problem !== ''}
+          aria-invalid={problem !== undefined}
           aria-describedby="remember-problem"
           onInput={({ currentTarget }: { currentTarget: HTMLInputElement }) => {
             setName(currentTarget.value);
-            setProblem('');
+            setProblem(undefined);
           }}
         />
         <button type="submit">{say('remember.do')}</button>
       </div>
-      <p id="remember-problem" class="problem" role="alert">
-        {problem}
-      </p>
+      <div id="remember-problem">
+        <NoteLine note={problem} />
+      </div>
     </form>
   );
 }
