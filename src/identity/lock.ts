@@ -29,7 +29,7 @@ import * as v from 'valibot';
 import { type BeelineError, codeOf, fault } from '../base/errors.ts';
 import { count, text, tryJson } from '../base/json.ts';
 import { escapeName, quoted } from '../base/printable.ts';
-import { isOpenElsewhere } from './open-elsewhere.ts';
+import { isOpenElsewhere, whenClosed } from './open-elsewhere.ts';
 
 export interface Lock {
   /** Idempotent; removes the file only if it is still this lock's. Never throws. */
@@ -124,7 +124,7 @@ export async function takeLock(
           // Windows keeps the name of what is open, so it is closed before that name is removed.
           if (process.platform === 'win32') {
             leave();
-            fd = openSync(path, 'r+');
+            fd = await reopened(path);
           }
           break;
         }
@@ -136,8 +136,7 @@ export async function takeLock(
           break;
         }
       } else if (others.length === 0) {
-        renameSync(announcement, path);
-        break;
+        if (replaced(announcement, path)) break;
       } else if (others.some((id) => id < me.id)) {
         // The least of all stays; the others make room, and come back only when nobody is left.
         leave();
@@ -169,6 +168,27 @@ function held(path: string, fd: number, id: string, bytes: Uint8Array): Lock {
   };
 }
 
+/** A lock that is this one's, and that nobody is to find held by it where it cannot be opened. */
+async function reopened(path: string): Promise<number> {
+  try {
+    return await whenClosed(async () => openSync(path, 'r+'));
+  } catch (error) {
+    removeQuietly(path);
+    throw error;
+  }
+}
+
+/** False while somebody looks at the stale one. */
+function replaced(announcement: string, path: string): boolean {
+  try {
+    renameSync(announcement, path);
+    return true;
+  } catch (error) {
+    if (isOpenElsewhere(error)) return false;
+    throw error;
+  }
+}
+
 /** Ids of other contenders. What dead ones left is removed: their names never come again. */
 function otherContenders(folder: string, own: string, now: number): string[] {
   const others: string[] = [];
@@ -190,7 +210,7 @@ function makeFile(path: string, bytes: Uint8Array, unless?: string): number | un
   try {
     fd = openSync(path, 'wx', 0o600);
   } catch (error) {
-    if (codeOf(error) === unless) return undefined;
+    if (unless !== undefined && (codeOf(error) === unless || isOpenElsewhere(error))) return undefined;
     throw error;
   }
   try {

@@ -9,6 +9,7 @@ import { isLocked, takeLock } from '../../src/identity/lock.ts';
 import { Staging } from '../../src/node/files/staging.ts';
 import { childModule } from '../child.ts';
 import { failure, scratch } from '../node/files/helpers.ts';
+import { on } from '../platform.ts';
 
 const LOCK = childModule('src/identity/lock.ts');
 
@@ -213,6 +214,47 @@ test('a full disk is DISK_FULL and leaves nothing', async (t) => {
     t.mock.restoreAll();
     syncBuiltinESMExports();
   }
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+/** Lets a call of the file system be refused, as where somebody else has the file open. */
+function refuses(
+  t: TestContext,
+  name: 'openSync' | 'renameSync',
+  times: number,
+  which: (args: unknown[]) => boolean,
+) {
+  const real = fs[name] as (...args: unknown[]) => unknown;
+  let left = times;
+  t.mock.method(fs, name, (...args: unknown[]) => {
+    if (which(args) && left-- > 0) throw Object.assign(new Error('open elsewhere'), { code: 'EBUSY' });
+    return real(...args);
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+}
+
+const reopens = ([, flags]: unknown[]) => flags === 'r+';
+
+test('on Windows a lock that somebody looks at is opened, or put in the place of a stale one, a moment later', async (t) => {
+  const folder = scratch(t);
+  refuses(t, 'openSync', 3, reopens);
+  await on('win32', () => taken(folder));
+  await plant(folder, { host: 'elsewhere' }, 140_000);
+  refuses(t, 'renameSync', 3, () => true);
+  await on('win32', () => taken(folder));
+});
+
+test('on Windows a lock that can never be opened again is held by nobody', async (t) => {
+  const folder = scratch(t);
+  refuses(t, 'openSync', Number.POSITIVE_INFINITY, reopens);
+  await assert.rejects(
+    on('win32', () => takeLock(folder)),
+    { code: 'EBUSY' },
+  );
   assert.deepEqual(readdirSync(folder), []);
 });
 

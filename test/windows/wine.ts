@@ -36,6 +36,15 @@ export class Windows {
   };
 
   constructor() {
+    try {
+      this.#begin();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  #begin(): void {
     this.#run('wineboot', '--init');
     // Node refuses older ones.
     this.#run('wine', 'reg', 'add', 'HKCU\\Software\\Wine', '/v', 'Version', '/d', 'win10', '/f');
