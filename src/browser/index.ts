@@ -5,7 +5,7 @@
  */
 
 export { completionOf } from '../identity/completion.ts';
-export { describeDoubt, doubtAbout } from '../identity/doubt.ts';
+export { describeDoubt, doubtAbout, lacksNumber } from '../identity/doubt.ts';
 export { forgetAccepted, isAccepted, rememberAccepted } from './accepted.ts';
 export { abilities } from './files/abilities.ts';
 export { saveAsDownloads } from './files/download.ts';

@@ -80,7 +80,7 @@ export async function obtainCode(
   { prompt, screen, interrupt }: Pick<TransferRun, 'prompt' | 'screen' | 'interrupt'>,
   asTyped: boolean,
 ): Promise<Obtained> {
-  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, lacksNumber, completionOf } =
+  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, hintAtDoubt, lacksNumber, completionOf } =
     await codes();
   let text = given;
   if (text === undefined && stdin.isTTY !== true) text = await firstLine(stdin, interrupt.signal);
@@ -98,7 +98,7 @@ export async function obtainCode(
     if (!prompt.possible)
       throw usage(
         'receive',
-        `${describeDoubt(doubt)} Nothing was tried, so the code still works: give it again, or add --as-typed if it is right.`,
+        `${hintAtDoubt(doubt, code.password)} Nothing was tried, so the code still works: give it again, or add --as-typed if it is right.`,
       );
     const meant = doubt.meant === undefined ? undefined : formatCode({ ...code, password: doubt.meant });
     const said = await answer(
@@ -138,7 +138,7 @@ export async function obtainCode(
     if (!asTyped && lacksNumber(code))
       throw usage(
         'receive',
-        'The number at the front of the code is missing. If it has none, add --as-typed.',
+        'The number at the front of the code is missing, or the dash behind it. If it has none, add --as-typed.',
       );
     // A code that is given once more has the place of the first.
     link = linkIn(typed) ?? link;

@@ -9,7 +9,10 @@ import type { Output } from './screen.ts';
 /** The part of src/index.ts that is used. */
 export type Library = Pick<typeof import('../index.ts'), 'send' | 'receive' | 'download'>;
 type Code = Pick<typeof import('../identity/code.ts'), 'parseCode' | 'formatCode' | 'linkIn'>;
-type Doubt = Pick<typeof import('../identity/doubt.ts'), 'doubtAbout' | 'describeDoubt' | 'lacksNumber'>;
+type Doubt = Pick<
+  typeof import('../identity/doubt.ts'),
+  'doubtAbout' | 'describeDoubt' | 'hintAtDoubt' | 'lacksNumber'
+>;
 type Completion = Pick<typeof import('../identity/completion.ts'), 'completionOf'>;
 export type Codes = Code & Doubt & Completion;
 export type Devices = Pick<KnownDevices, 'own' | 'list' | 'find' | 'add' | 'remove' | 'setInbox'>;

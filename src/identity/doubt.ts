@@ -97,17 +97,27 @@ function nearWords(words: readonly string[]): Doubt | undefined {
   };
 }
 
-/** Whether a code is of listed words alone: those that Beeline makes begin with a number, which was left out then. */
-export function lacksNumber({ nameplate, password }: Code): boolean {
-  return [nameplate, ...password.split('-')].every((word) => LISTED.has(word));
+/**
+ * Whether a word of the secret seems to stand in the number's place, listed or mistyped, also where the dash behind the number is missing.
+ * A server is told what stands there.
+ */
+export function lacksNumber({ nameplate }: Code): boolean {
+  const word = /^\d*([a-z]+)$/.exec(nameplate)?.[1];
+  return word !== undefined && nearest(word).length > 0;
 }
 
-/** A doubt in words for a person. It names one word of the code, and that not as it should be. */
+/** A doubt in words for the person who typed the code, and for nobody else: it has words of it as they should be. */
 export function describeDoubt({ word, near }: Doubt): string {
   const quoted = near.map((one) => `'${one}'`);
   const last = quoted.pop()!;
   const those = quoted.length > 0 ? `${quoted.join(', ')} or ${last}` : last;
   return `'${word}' is not a word of a code. Did you mean ${those}?`;
+}
+
+/** The same where others may read it, as in a log: at most one word of several, and that only as it was typed. */
+export function hintAtDoubt({ word, near }: Doubt, password: string): string {
+  const tellsMore = word === password || [word, ...near].some((one) => one.includes('-'));
+  return tellsMore ? 'The words of that code look mistyped.' : `'${word}' is not a word of a code.`;
 }
 
 /** The word itself if listed, else those listed words that are nearest to it, and near enough. */

@@ -604,7 +604,7 @@ describe('cli: receive', () => {
       },
     });
     const exit = await dispatch(['receive', '--yes', ...argv], host);
-    return { code, exit, said: host.stderr.text };
+    return { code, exit, said: host.stderr.text + host.stdout.text };
   };
 
   it('takes the code from an argument, the environment, or the first line of stdin', async () => {
@@ -648,7 +648,8 @@ describe('cli: receive', () => {
   it('a code that looks mistyped is not tried where nobody can be asked: the error names the word', async () => {
     const { code, exit, said } = await receivedCode(['7-abandn-zoo'], {});
     assert.deepEqual([code, exit], [undefined, 2]);
-    assert.match(said, /'abandn' is not a word of a code\. Did you mean 'abandon'\? Nothing was tried/);
+    assert.match(said, /'abandn' is not a word of a code\. Nothing was tried/);
+    assert.doesNotMatch(said, /abandon/);
     assert.match(said, /--as-typed if it is right/);
     const insisted = await receivedCode(['7-abandn-zoo', '--as-typed'], {});
     assert.equal(insisted.code, '7-abandn-zoo');
@@ -656,15 +657,32 @@ describe('cli: receive', () => {
     assert.equal(own.code, '7-crosover-clockwork', 'near to nothing: words of somebody’s own');
   });
 
-  it('a code of listed words alone lacks its number: nobody is looked for', async () => {
-    const { code, exit, said } = await receivedCode(['abandon-zoo'], {});
-    assert.deepEqual([code, exit], [undefined, 2]);
-    assert.match(said, /The number at the front of the code is missing/);
-    assert.equal((await receivedCode(['abandon-zoo', '--as-typed'], {})).code, 'abandon-zoo');
-    assert.equal((await receivedCode(['ours-my-words'], {})).code, 'ours-my-words');
+  it('where nobody can be asked, no log gets the words of a code that still works', async () => {
+    for (const words of ['velvetcanyon', 'velvet-canyonzoo', 'vel-vet-canyon', 'abandn'])
+      for (const argv of [[`7-${words}`], [`7-${words}`, '--json']]) {
+        const { code, exit, said } = await receivedCode(argv, {});
+        assert.deepEqual([code, exit], [undefined, 2], words);
+        for (const secret of ['velvetcanyon', 'velvet', 'canyon', 'vel-vet', 'abandn', 'abandon'])
+          assert.ok(!said.includes(secret), `${argv}: ${said}`);
+      }
+  });
+
+  it('a word in the place of the number tells a server of the secret: nobody is looked for', async () => {
+    for (const lacking of [
+      ...['abandon-zoo', 'velvt-canyon', 'velvet-canyon-7', 'velvet-my-words'],
+      ...['7velvet-canyon', 'velvet-7-canyon', 'meet.example/#velvet-canyon'],
+    ]) {
+      const { code, exit, said } = await receivedCode([lacking], {});
+      assert.deepEqual([code, exit], [undefined, 2], lacking);
+      assert.match(said, /The number at the front of the code is missing/);
+      assert.doesNotMatch(said, /vel|canyon|abandon/);
+    }
+    assert.equal((await receivedCode(['velvet-canyon-7', '--as-typed'], {})).code, 'velvet-canyon-7');
+    for (const own of ['ours-my-words', 'room7-my-words', 'ab9-my-words'])
+      assert.equal((await receivedCode([own], {})).code, own);
     const host = fakeHost({ send: (transfer) => transfer.finish() });
     assert.equal(await dispatch(['send', 'x', '--code', 'abandon-zoo'], host), 2);
-    assert.match(host.stderr.text, /Put a number before that code/);
+    assert.match(host.stderr.text, /Put a number and a dash before that code/);
   });
 
   it('a sender’s own code is refused if its receiver would take it for a mistyped one', async () => {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { editDistance } from '../../src/base/distance.ts';
 import { BeelineError } from '../../src/base/errors.ts';
 import { codeIn, formatCode, generatePassword, MAX_PASSWORD, parseCode } from '../../src/identity/code.ts';
-import { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
+import { describeDoubt, doubtAbout, hintAtDoubt } from '../../src/identity/doubt.ts';
 import { seed } from '../seed.ts';
 
 const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';
@@ -169,6 +169,7 @@ test('a typo is told with what was meant, anything else is left alone', async ()
   const several = doubtAbout('abandon-xat')!;
   assert.deepEqual(several, { word: 'xat', near: ['cat', 'fat', 'hat'], meant: undefined });
   assert.equal(describeDoubt(several), "'xat' is not a word of a code. Did you mean 'cat', 'fat' or 'hat'?");
+  assert.equal(hintAtDoubt(several, 'abandon-xat'), "'xat' is not a word of a code.");
   for (const right of [
     'abandon-zoo',
     'abandon-qqqqqqqq',
@@ -217,7 +218,14 @@ test('one slip anywhere in the words of a generated code makes other listed word
       }[kind];
       const { password } = parseCode(`7-${slip}`);
       if (password.split('-').every((word) => wordlist.includes(word))) return;
-      assert.ok(doubtAbout(password), `${right} ${kind}: ${password}`);
+      const doubt = doubtAbout(password);
+      assert.ok(doubt, `${right} ${kind}: ${password}`);
+      assert.ok(
+        doubt.meant === undefined || doubt.meant === right,
+        `${password} for ${right}: ${doubt.meant}`,
+      );
+      const hint = hintAtDoubt(doubt, password);
+      for (const one of [right, password]) assert.ok(!hint.includes(one), `${password}: ${hint}`);
     }),
     { seed, numRuns: 3000 },
   );

@@ -54,6 +54,12 @@ test('what was pasted around a code goes, and what looks mistyped is asked about
   assert.match(one!.text, /'alpah' is not a word of a code. Did you mean 'alpha'\?/);
   assert.equal(one!.meant, '7-alpha-zoo');
   assert.equal(questionAbout(engine, '7-xat-zoo')!.meant, undefined);
+  for (const lacking of ['velvet-canyon', 'velvt-canyon', 'velvet-canyon-7', '7velvet-canyon'])
+    assert.match(
+      questionAbout(engine, lacking)!.text,
+      /The number at the front of the code is missing/,
+      lacking,
+    );
 });
 
 test('a link of another server is told from those of this one, and its code is not to be tried here', () => {

@@ -6,7 +6,7 @@ import type * as real from '../../src/browser/index.ts';
 
 export { forgetAccepted, isAccepted, rememberAccepted } from '../../src/browser/accepted.ts';
 export { completionOf } from '../../src/identity/completion.ts';
-export { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
+export { describeDoubt, doubtAbout, lacksNumber } from '../../src/identity/doubt.ts';
 export * from './mock-light.ts';
 
 import { BeelineError, type ErrorCode } from '../../src/base/errors.ts';

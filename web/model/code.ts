@@ -1,5 +1,5 @@
 /** Codes as people type, paste and open them, in words for the page. What is one, src/identity/code.ts says. Pure. */
-import { codeIn, type Doubt, formatCode, linkIn, parseCode } from '../../src/browser/light.ts';
+import { type Code, codeIn, type Doubt, formatCode, linkIn, parseCode } from '../../src/browser/light.ts';
 import { say } from '../words/index.ts';
 import { list } from '../words/numbers.ts';
 
@@ -66,11 +66,13 @@ export interface CodeQuestion {
 /** What knows the words of codes: the engine, for they are many. */
 interface Doubter {
   doubtAbout(password: string): Doubt | undefined;
+  lacksNumber(code: Code): boolean;
 }
 
 /** Undefined if there is nothing to ask. @param code one without a problem */
-export function questionAbout({ doubtAbout }: Doubter, code: string): CodeQuestion | undefined {
+export function questionAbout({ doubtAbout, lacksNumber }: Doubter, code: string): CodeQuestion | undefined {
   const { nameplate, password } = parseCode(code);
+  if (lacksNumber({ nameplate, password })) return { text: say('code.noNumber'), meant: undefined };
   const doubt = doubtAbout(password);
   if (!doubt) return undefined;
   const meant = doubt.meant === undefined ? undefined : formatCode({ nameplate, password: doubt.meant });

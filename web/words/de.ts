@@ -88,6 +88,7 @@ export const de: Translation = {
   'code.nothingAfter':
     'Nach dem ersten Bindestrich fehlt etwas. Bitte alles eintippen, was der Absender sieht.',
   'code.notOne': 'Das ist kein Code. Ein Code sieht aus wie 7-velvet-canyon.',
+  'code.noNumber': 'Vorn im Code fehlt die Zahl oder der Bindestrich dahinter.',
   'code.doubt': '„{word}“ kommt in keinem Code vor. War {near} gemeint?',
   'code.asItStands': 'Wenn der Code so stimmt, drücken Sie noch einmal „Empfangen“.',
   'code.use': '{code} verwenden',

@@ -88,6 +88,7 @@ export const en = {
     'A code has two parts joined by a dash, like 7-velvet-canyon. Type all of what the sender shows.',
   'code.nothingAfter': 'That code has nothing after its first dash. Type all of what the sender shows.',
   'code.notOne': 'That is not a code. A code looks like 7-velvet-canyon.',
+  'code.noNumber': 'The number at the front of the code is missing, or the dash behind it.',
   'code.doubt': "'{word}' is not a word of a code. Did you mean {near}?",
   'code.asItStands': 'If the code is right as it stands, press Receive again.',
   'code.use': 'Use {code}',

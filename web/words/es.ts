@@ -84,6 +84,7 @@ export const es: Translation = {
     'Un código tiene dos partes unidas por un guion, como 7-velvet-canyon. Escriba todo lo que ve quien envía.',
   'code.nothingAfter': 'Falta algo después del primer guion. Escriba todo lo que ve quien envía.',
   'code.notOne': 'Eso no es un código. Un código se parece a 7-velvet-canyon.',
+  'code.noNumber': 'Falta el número al principio del código, o el guion que lo sigue.',
   'code.doubt': '«{word}» no aparece en ningún código. ¿Quería decir {near}?',
   'code.asItStands': 'Si el código está bien así, pulse «Recibir» otra vez.',
   'code.use': 'Usar {code}',

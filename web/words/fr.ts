@@ -92,6 +92,7 @@ export const fr: Translation = {
   'code.nothingAfter':
     'Il manque quelque chose après le premier tiret. Saisissez tout ce que voit l’expéditeur.',
   'code.notOne': 'Ce n’est pas un code. Un code ressemble à 7-velvet-canyon.',
+  'code.noNumber': 'Il manque le nombre au début du code, ou le tiret qui le suit.',
   'code.doubt': '« {word} » ne figure dans aucun code. Vouliez-vous dire {near} ?',
   'code.asItStands': 'Si le code est juste tel quel, appuyez encore une fois sur « Recevoir ».',
   'code.use': 'Utiliser {code}',

@@ -78,6 +78,7 @@ export const zh: Translation = {
   'code.twoParts': '代码由短横线连接的两部分组成，例如 7-velvet-canyon。请完整输入发送方显示的内容。',
   'code.nothingAfter': '第一个短横线之后没有内容。请完整输入发送方显示的内容。',
   'code.notOne': '这不是代码。代码的样子如 7-velvet-canyon。',
+  'code.noNumber': '代码开头缺少数字，或数字后面的短横线。',
   'code.doubt': '代码中没有“{word}”这个词。您想输入的是 {near} 吗？',
   'code.asItStands': '如果代码就是这样，请再按一次“接收”。',
   'code.use': '使用 {code}',

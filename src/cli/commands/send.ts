@@ -144,7 +144,10 @@ async function checkCode(text: string, host: Host): Promise<void> {
   const { parseCode, doubtAbout, describeDoubt, lacksNumber } = await host.codes();
   const code = parseCode(text);
   if (lacksNumber(code))
-    throw usage('send', 'Put a number before that code, or add --as-typed: its receiver would miss one.');
+    throw usage(
+      'send',
+      'Put a number and a dash before that code, or add --as-typed: its receiver would miss them.',
+    );
   const doubt = doubtAbout(code.password);
   if (doubt)
     throw usage(
