@@ -30,6 +30,8 @@ const REASONS: ReadonlyMap<string, string> = new Map(
     LOCKED: 'is at work on the same files with another receive',
   }),
 );
+/** What makes an honest receiver pause by itself: its disk takes no more. */
+const PAUSES: ReadonlySet<string> = new Set(['DISK_FULL', 'WRITE_FAILED']);
 /** Failures after which the receiver's person can receive again, for example with another folder or another flag. */
 const CURABLE: ReadonlySet<string> = new Set([
   ...['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED', 'EXISTS', 'UNSAFE_NAME', 'SOURCE_CHANGED'],
@@ -62,8 +64,8 @@ export function incomplete(paths: readonly string[]): BeelineError {
 export function verdict({ state, code }: Status, peer: Role): [Event, Cause] {
   switch (state) {
     case 'paused': {
-      const what = REASONS.get(code);
-      const why = what !== undefined && { code: code as ErrorCode, reason: `The other side ${what}.` };
+      const known = peer === 'receiver' && PAUSES.has(code);
+      const why = known && { code: code as ErrorCode, reason: `The other side ${REASONS.get(code)}.` };
       return ['pause', { by: 'peer', ...why }];
     }
     case 'running':

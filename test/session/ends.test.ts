@@ -149,6 +149,16 @@ describe("the other side's word", () => {
     assert.equal(interrupted[1].error?.code, 'PEER_FAILED');
   });
 
+  it("of why it paused is heard only for a receiver's disk, so that a peer chooses no words of this side", () => {
+    for (const code of ['DISK_FULL', 'WRITE_FAILED']) {
+      assert.equal(word('paused', code)[1].code, code);
+      assert.match(word('paused', code)[1].reason ?? '', /^The other side (has no room|cannot write)/);
+      assert.deepEqual(verdict({ seq: 1, state: 'paused', code, text: '' }, 'sender')[1], { by: 'peer' });
+    }
+    for (const code of ['EXISTS', 'UNREADABLE', 'BAD_MANIFEST', 'LOCKED', 'INTERRUPTED', 'toString', ''])
+      assert.deepEqual(word('paused', code)[1], { by: 'peer' }, code);
+  });
+
   it('is waited on only where a person cures the cause', () => {
     assert.match(causeToWait('DISK_FULL')?.reason ?? '', /no room.*Waiting/);
     for (const code of ['REFUSED', 'CANCELLED', 'VERIFICATION', 'toString', ''])

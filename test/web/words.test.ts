@@ -98,6 +98,29 @@ test('a sender that waits on says why the one who came is gone', () => {
   assert.match(told({}), /^Waiting for the other side/);
 });
 
+test('a peer that names a code of its choice puts no words into this page', () => {
+  const code = { event: 'code', code: '7-velvet-canyon' } as const;
+  const to = (state: State, why?: string) =>
+    ({ event: 'state', from: 'idle', to: state, by: 'peer', code: why }) as TransferEvent;
+  const connected = to('transferring');
+  const named = ['DISK_FULL', 'WRITE_FAILED', 'LOCKED', 'INTERRUPTED'];
+  for (const why of CODES) {
+    const told = (role: 'send' | 'receive', ...events: TransferEvent[]) =>
+      sentence(events.reduce(next, begun(role)));
+    const waits = told('send', code, to('connecting', why));
+    const again = told('send', connected, to('connecting', why));
+    const paused = told('send', connected, to('paused', why));
+    if (named.includes(why)) {
+      for (const words of [waits, again, paused]) assert.match(words, /^The other (side|device) /, why);
+      assert.match(paused, /goes on by itself/, why);
+    } else {
+      for (const words of [waits, again]) assert.match(words, /^Waiting for the other side\. Keep/, why);
+      assert.equal(paused, 'The other side paused.', why);
+    }
+    assert.equal(told('receive', connected, to('paused', why)), 'The other side paused.', why);
+  }
+});
+
 test('a warning names its path once', () => {
   const told = (path: string, message: string) =>
     next(begun('receive'), { event: 'warning', code: 'UNSAFE_NAME', path, message }).warnings.map(

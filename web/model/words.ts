@@ -113,7 +113,7 @@ export function sentence(running: TransferShown): string {
     return sentences(serverWords(running), severalWords(several));
   if (isWaiting(running)) {
     // Somebody came with the code, and ended before the two were connected.
-    const ended = peer && whyWords(running);
+    const ended = peer && theirWords(running);
     return sentences(serverWords(running), ended, say(several ? 'waiting.wordsSeveral' : 'waiting.words'));
   }
   switch (state) {
@@ -122,15 +122,17 @@ export function sentence(running: TransferShown): string {
       if (!connected && device !== undefined && role === 'send')
         return sentences(serverWords(running), say('known.waitingWords', { name: device }));
       if (!connected) return sentences(serverWords(running), say('meeting.words'));
-      if (peer && why) return sentences(whyWords(running), say('waiting.words'));
+      if (peer && why) return sentences(theirWords(running), say('waiting.words'));
       return sentences(say('running.lost'), serverWords(running));
     case 'authenticating':
       return say(device === undefined ? 'meeting.proof' : 'known.proof');
     case 'transferring':
       return role === 'send' && !moving ? say('running.waitYes') : '';
-    case 'paused':
-      if (why && !(peer && role === 'receive')) return sentences(whyWords(running), say('running.goesOn'));
+    case 'paused': {
+      const held = peer ? theirWords(running) : whyWords(running);
+      if (held !== undefined) return sentences(held, say('running.goesOn'));
       return say(peer ? 'running.pausedThere' : 'running.pausedHere');
+    }
     case 'completed':
       return say('completed.checked');
     case 'failed':
@@ -142,7 +144,14 @@ export function sentence(running: TransferShown): string {
   }
 }
 
-/** What keeps it from going on. Only a receiver's disk makes the two wait. */
+/** Codes whose words name the receiver. Those of all others would be this page's own word for whatever the other side claims. */
+const THEIRS: ReadonlySet<string> = new Set(['DISK_FULL', 'WRITE_FAILED', 'LOCKED', 'INTERRUPTED']);
+
+/** What the other side says that keeps it from going on. Only a receiver's disk makes the two wait. */
+function theirWords(running: TransferShown): string | undefined {
+  return running.role === 'send' && THEIRS.has(running.why ?? '') ? whyWords(running) : undefined;
+}
+
 function whyWords({ why, role }: TransferShown): string | undefined {
   if (why === 'INTERRUPTED') return say('waiting.stopped');
   return why && say('full', { text: errorHeading({ code: why }, role) });
