@@ -121,7 +121,11 @@ test('the language is the first of the wishes that there is', () => {
 });
 
 test('a text with something in it that can be seen keeps its order', () => {
-  assert.deepEqual(sayWith('insecure.open', { https: 1 }), ['Open the same address with ', 1, ' in front.']);
+  assert.deepEqual(sayWith('insecure.open', { https: true }), [
+    'Open the same address with ',
+    true,
+    ' in front.',
+  ]);
 });
 
 /** Attributes that people read or hear. */

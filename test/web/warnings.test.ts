@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import ts from 'typescript';
 import { REASONS, type Reason } from '../../src/base/reasons.ts';
-import { warningWords } from '../../web/model/warnings.ts';
+import { type WarningShown, warningWords } from '../../web/model/warnings.ts';
 import type { Forms, Translation } from '../../web/words/catalogue.ts';
 import { de } from '../../web/words/de.ts';
 import { en } from '../../web/words/en.ts';
@@ -15,6 +15,9 @@ import { type Language, use } from '../../web/words/index.ts';
 import { zh } from '../../web/words/zh.ts';
 
 const ALL = { de, es, fr, zh } as const;
+
+/** What stands in an element of its own is in brackets. */
+const said = (warning: WarningShown) => warningWords(warning, (name) => `[${name}]`)?.join('');
 
 /** What of the engine a page has and warns. */
 const FILES = ['session', 'browser', 'wire', 'sync'].flatMap((folder) =>
@@ -110,8 +113,8 @@ test('every warning that a page can get has words in every language, and there a
   const { all, passed } = warnings();
   assert.deepEqual([...passed].sort(), Object.keys(PASSED_ON).sort(), 'each of these is still there');
   for (const [language, words] of Object.entries(ALL)) {
-    const said = Object.keys(words).filter((key) => key.startsWith('warning.'));
-    assert.deepEqual(said.sort(), [...all].map((name) => `warning.${name}`).sort(), language);
+    const there = Object.keys(words).filter((key) => key.startsWith('warning.'));
+    assert.deepEqual(there.sort(), [...all].map((name) => `warning.${name}`).sort(), language);
   }
 });
 
@@ -129,22 +132,23 @@ test('each sentence is filled with what comes with the warning, and with nothing
         message: 'English.',
         values: { ...values, ...(like && { like }) },
       };
-      const text = warningWords({ ...warning, path: 'a\u202eb' });
+      const text = said({ ...warning, path: 'a\u202eb' });
       assert.ok(
         text !== undefined && !/[{}]/.test(text.replace('\\u{202e}', '')),
         `${language} ${key}: ${text}`,
       );
       const entry: string | Forms = words[key];
       const form = typeof entry === 'string' ? entry : entry.other;
-      if (form.includes('{path}')) assert.ok(text.includes('a\\u{202e}b'), text);
+      if (form.includes('{path}')) assert.ok(text.includes('[a\\u{202e}b]'), text);
+      if (form.includes('{as}')) assert.ok(text.includes('[<as>]'), text);
       // A peer's or a future version's may come without: then the sentence that did come is shown.
-      if (/\{(?!path|n\})/.test(form)) assert.equal(warningWords({ ...warning, values: {} }), undefined, key);
+      if (/\{(?!path|n\})/.test(form)) assert.equal(said({ ...warning, values: {} }), undefined, key);
     }
-    assert.equal(warningWords({ reason: 'NOT_YET_MADE' as Reason, message: 'English.' }), undefined);
-    assert.equal(warningWords({ message: 'English.' }), undefined);
+    assert.equal(said({ reason: 'NOT_YET_MADE' as Reason, message: 'English.' }), undefined);
+    assert.equal(said({ message: 'English.' }), undefined);
   }
 });
 
 test('English says the sentence that came', () => {
-  assert.equal(warningWords({ reason: 'TIME_UP', message: 'The time is up.' }), undefined);
+  assert.equal(said({ reason: 'TIME_UP', message: 'The time is up.' }), undefined);
 });

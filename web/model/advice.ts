@@ -12,7 +12,7 @@ interface Told {
 function told(kind: 'error' | 'next', { code, reason }: Told, role: Role): string {
   for (const name of [reason, code, 'other']) {
     const found = sayIfAny(`${kind}.${name}.${role}`) ?? sayIfAny(`${kind}.${name}`);
-    if (found !== undefined) return found;
+    if (found !== undefined) return found.join('');
   }
   return '';
 }

@@ -9,11 +9,21 @@ export interface WarningShown extends Pick<Warning, 'reason' | 'message' | 'valu
   readonly receiver?: number;
 }
 
-/** Undefined where the catalogue has none: in English, and for a reason that this page does not know. */
-export function warningWords({ reason, values = {}, path }: WarningShown): string | undefined {
+/**
+ * Cut where names are, which come from elsewhere. Undefined where the catalogue has none: in English, and for a reason that this page
+ * does not know.
+ * @param shown makes of a name what keeps it from turning the words around it
+ */
+export function warningWords<T>(
+  { reason, values = {}, path }: WarningShown,
+  shown: (name: string) => T,
+): (string | T)[] | undefined {
   const { like = '', count = 0 } = values;
-  const name = escapeName(path ?? '');
-  return sayIfAny(`warning.${[reason, like].filter(Boolean).join('.')}`, { ...values, path: name, n: count });
+  const slots = Object.entries({ ...values, path: path ?? '' }).map(
+    ([slot, value]) => [slot, typeof value === 'number' ? value : shown(escapeName(value))] as const,
+  );
+  const key = `warning.${[reason, like].filter(Boolean).join('.')}`;
+  return sayIfAny<T>(key, { ...Object.fromEntries(slots), n: Number(count) });
 }
 
 /** The engine's own sentence, which is English. */

@@ -4,7 +4,7 @@ import { type ReceiverShown, type SeveralShown, standing } from '../model/severa
 import { shortPrint } from '../model/words.ts';
 import { say, sayWith } from '../words/index.ts';
 import { size } from '../words/numbers.ts';
-import { Details, Fact } from './basics.tsx';
+import { Details, English, Fact } from './basics.tsx';
 
 /** Characters that are shown of a name or a reason: both may be the other side's words. */
 const MOST_NAME = 60;
@@ -58,7 +58,7 @@ function Row({ one }: { one: ReceiverShown }) {
       {!ended && moving && <progress aria-labelledby={id} max={total || 1} value={bytes} />}
       {failed && (
         <p class="hint">
-          {escapeName((ended.message ?? '').slice(0, MOST_REASON))}{' '}
+          <English text={escapeName((ended.message ?? '').slice(0, MOST_REASON))} />{' '}
           {say('several.got', { size: size(ended.bytes) })}
         </p>
       )}

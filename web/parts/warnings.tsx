@@ -6,7 +6,9 @@ import { English } from './basics.tsx';
 
 function Warning({ warning }: { warning: WarningShown }) {
   const { receiver } = warning;
-  const told = warningWords(warning) ?? <English text={warningMessage(warning)} />;
+  const told = warningWords(warning, (name) => <bdi>{name}</bdi>) ?? (
+    <English text={warningMessage(warning)} />
+  );
   if (receiver === undefined) return <li>{told}</li>;
   return (
     <li>{sayWith<'several.named', ComponentChildren>('several.named', { number: receiver, name: told })}</li>

@@ -63,26 +63,31 @@ export type Slots<K extends Key> = [Slot<K>] extends [never]
 
 /** Numbers are written as the language writes them. */
 export function say<K extends Key>(key: K, ...[slots]: Slots<K>): string {
-  return filled(key, slots as Readonly<Record<string, string | number>> | undefined).join('');
+  return filled<string>(key, slots as Readonly<Record<string, string | number>> | undefined).join('');
 }
 
 /** The same, cut where slots are, for those that are filled by something that can be seen. */
-export function sayWith<K extends Key, T>(key: K, slots: Readonly<Record<Slot<K>, T>>): (string | T)[] {
-  const text = pick(key, undefined);
-  return text.split(/(\{\w+\})/).map((part) => {
-    const name = /^\{(\w+)\}$/.exec(part)?.[1];
-    return name === undefined ? part : slots[name as Slot<K>];
-  });
+export function sayWith<K extends Key, T>(
+  key: K,
+  slots: Readonly<Record<Slot<K>, T | number>>,
+): (string | T)[] {
+  return filled<T>(key, slots) as (string | T)[];
 }
 
-/** A text whose key is put together: undefined where there is none, or where nothing fills a slot. */
-export function sayIfAny(key: string, slots?: Readonly<Record<string, string | number>>): string | undefined {
+/** A text whose key is put together, cut where slots are: undefined where there is none, or where nothing fills a slot. */
+export function sayIfAny<T = string>(
+  key: string,
+  slots?: Readonly<Record<string, T | number>>,
+): (string | T)[] | undefined {
   if (!Object.hasOwn(words, key)) return undefined;
   const parts = filled(key as Key, slots);
-  return parts.includes(undefined) ? undefined : parts.join('');
+  return parts.includes(undefined) ? undefined : (parts as (string | T)[]);
 }
 
-function filled(key: Key, slots: Readonly<Record<string, string | number>> = {}): (string | undefined)[] {
+function filled<T>(
+  key: Key,
+  slots: Readonly<Record<string, T | number | string>> = {},
+): (string | T | undefined)[] {
   const text = pick(key, slots.n);
   return text.split(/(\{\w+\})/).map((part) => {
     const name = /^\{(\w+)\}$/.exec(part)?.[1];
@@ -92,7 +97,7 @@ function filled(key: Key, slots: Readonly<Record<string, string | number>> = {})
   });
 }
 
-function pick(key: Key, n: string | number | undefined): string {
+function pick(key: Key, n: unknown): string {
   const text = words[key];
   if (typeof text === 'string') return bound(text);
   const form = typeof n === 'number' ? ofLanguage().plurals.select(n) : 'other';
