@@ -303,6 +303,8 @@ const TEXTS = {
     SERVER_GONE: 'The server cannot be reached any more.',
     PLACE_LOST:
       'The place at the server is lost, so nobody new can come. Those who are connected go on. {why}',
+    DEVICE_PLACE_LOST:
+      'The place at the server for {device} is lost, so it cannot come any more. If it is connected, it goes on. {why}',
     PROXY_FAILED: 'The proxy {name} {what}.',
     RENDEZVOUS_CLOSED: 'This server is being stopped.',
     // A server of one's own

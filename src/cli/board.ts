@@ -11,6 +11,8 @@ export const STANDINGS: readonly Standing[] = [
 ];
 /** Receivers that are remembered. Of more, those that came first and have ended are forgotten, but counted. */
 const MOST_ROWS = 1000;
+/** With these it is over for all who are not here yet. */
+const CLOSING: ReadonlySet<string | undefined> = new Set(['TIME_UP', 'CODE_GUESSED_OUT', 'PLACE_LOST']);
 /** The first of these that some receiver is in is the state of the whole. */
 const FURTHEST: readonly State[] = ['transferring', 'paused', 'authenticating', 'connecting'];
 
@@ -79,8 +81,7 @@ export class Board {
   apply(event: TransferEvent): void {
     if (event.event === 'manifest') this.#manifest = event;
     if (event.event === 'swarm') this.#swarm = event;
-    if (event.event === 'warning' && (event.reason === 'TIME_UP' || event.reason === 'CODE_GUESSED_OUT'))
-      this.closed = true;
+    if (event.event === 'warning' && CLOSING.has(event.reason)) this.closed = true;
     if (!('peer' in event) || event.peer === undefined) return;
     const known = this.rows.get(event.peer);
     // One that has had everything before has a row already. Only if it counts after all, it gets another.

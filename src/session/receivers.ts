@@ -5,6 +5,7 @@
 import { Alarm } from '../base/clock.ts';
 import { type BeelineError, type ErrorCode, fault, retold } from '../base/errors.ts';
 import { MAX_RECIPIENTS } from '../base/limits.ts';
+import { escapeName } from '../base/printable.ts';
 import { nameOfPlace } from '../identity/return-secret.ts';
 import { isFinal } from '../sync/machine.ts';
 import type { Hello, Refusal } from '../wire/signal.ts';
@@ -32,6 +33,8 @@ export interface Group {
   readonly lobby: Lobby;
   /** How many are wanted. */
   readonly most: number;
+  /** The trusted device that it is for, by its name. */
+  readonly device: string | undefined;
   /** The session that waits for the next one. */
   spare: Session | undefined;
   readonly sessions: Set<Session>;
@@ -94,7 +97,7 @@ export class Receivers implements SessionOwner {
   }
 
   /** Those who will meet under one more secret. Its session waits from now on. @param most infinite: any number */
-  group(most: number, way: Known['secret']['way']): Group {
+  group(most: number, way: Known['secret']['way'], device?: string): Group {
     const transfer = this.#transfer;
     const { clock, pake } = this.#ports.platform;
     const guesses = new Guesses(
@@ -112,7 +115,7 @@ export class Receivers implements SessionOwner {
         failed: (error) => this.#failed(group, error, guesses.burnt),
         lost: (error) => this.#unreachable(group, error),
       }),
-      most,
+      ...{ most, device },
       spare: undefined,
       sessions: new Set(),
       ended: 0,
@@ -432,7 +435,8 @@ export class Receivers implements SessionOwner {
   /** Nobody new can come: whoever is connected needs no rendezvous. */
   #unreachable(group: Group, error: BeelineError): void {
     if (!this.#transfer.several) return this.#transfer.session.failUnlessProven(error);
-    if (this.#transfer.ends || group.unreachable) return;
+    // Where all have been that were wanted, nothing is lost.
+    if (this.#transfer.ends || group.unreachable || group.ended >= group.most) return;
     this.#error ??= error;
     group.closed = true;
     group.unreachable = true;
@@ -440,9 +444,15 @@ export class Receivers implements SessionOwner {
     if (all && !this.#busy && this.#results.length === 0) return this.#transfer.fail(error);
     // A burnt code says so itself.
     const burnt = error.reason === 'CODE_GUESSED_OUT';
-    const told = burnt ? error : fault('PLACE_LOST', { why: error.message }, { cause: error });
-    this.#transfer.events.emit(warningEvent(told));
+    this.#transfer.events.emit(warningEvent(burnt ? error : this.#placeLost(group, error)));
     this.#dismissSpare(group);
     this.#conclude();
+  }
+
+  /** Of several devices the others still can come. */
+  #placeLost({ device }: Group, cause: BeelineError): BeelineError {
+    const why = cause.message;
+    if (device === undefined || this.#groups.length === 1) return fault('PLACE_LOST', { why }, { cause });
+    return fault('DEVICE_PLACE_LOST', { device: escapeName(device), why }, { cause });
   }
 }

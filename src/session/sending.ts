@@ -165,7 +165,7 @@ class Offering {
   }
 
   group(given: Known | undefined, most: number): Group {
-    return this.#receivers.group(most, given?.secret.way ?? 'code');
+    return this.#receivers.group(most, given?.secret.way ?? 'code', given?.device?.name);
   }
 
   /** Waits under one more secret from now on. @param given undefined: under a code that is made here */

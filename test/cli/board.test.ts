@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
-import { BeelineError } from '../../src/base/errors.ts';
+import { BeelineError, type Reason } from '../../src/base/errors.ts';
 import { Board, STANDINGS } from '../../src/cli/board.ts';
 import { plainBoard, renderBoard, summary } from '../../src/cli/board-lines.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
@@ -188,13 +188,14 @@ describe('cli: several receivers', () => {
     const two = [came(1), connected(1), moved(1, TOTAL), ended(1), came(2)];
     const declined = board(2, ...two, ended(2, new BeelineError('REFUSED', 'No.')));
     assert.match(plainBoard(declined), /^100%, 1 of 2 done, 1 failed, /);
-    for (const reason of ['TIME_UP', 'CODE_GUESSED_OUT'] as const) {
-      const closed: TransferEvent = { event: 'warning', code: 'NO_PEER', reason, message: '' };
-      assert.match(
-        plainBoard(board(5, ...two, connected(2), moved(2, TOTAL / 2), closed)),
-        /^75%, 1 of 5 done, 1 receiving, 1/,
-      );
-    }
+    const warned = (reason: Reason) => {
+      const warning: TransferEvent = { event: 'warning', code: 'NO_PEER', reason, message: '' };
+      return plainBoard(board(5, ...two, connected(2), moved(2, TOTAL / 2), warning));
+    };
+    for (const reason of ['TIME_UP', 'CODE_GUESSED_OUT', 'PLACE_LOST'] as const)
+      assert.match(warned(reason), /^75%, 1 of 5 done, 1 receiving, 1/);
+    // The others can come.
+    assert.match(warned('DEVICE_PLACE_LOST'), /^30%, 1 of 5 done, 1 receiving, 3 to come, /);
     const failed = board(2, ...two, ended(2, new BeelineError('NO_PATH', 'No.')));
     assert.match(plainBoard(failed), /^50%, 1 of 2 done, 1 failed, 1 to come, /);
   });

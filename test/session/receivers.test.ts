@@ -65,7 +65,7 @@ function offer(most: number, devices = 0) {
   });
   const groups =
     devices > 0
-      ? Array.from({ length: devices }, () => receivers.group(1, 'device'))
+      ? Array.from({ length: devices }, (_, at) => receivers.group(1, 'device', `device ${at}`))
       : [receivers.group(most, 'code')];
   const [group] = groups as [Group];
   const guests = new Map<number, (body: string) => void>();
@@ -915,13 +915,13 @@ it('one device that can no longer be met is told of, and the others have it all 
   groups[2]!.lobby.events.onLost(lost);
   assert.equal(transfer.ends, false);
   assert.deepEqual(
-    named('warning').map((event) => event.event === 'warning' && [event.reason, event.values?.why]),
-    [
-      ['PLACE_LOST', lost.message],
-      ['PLACE_LOST', lost.message],
-    ],
+    named('warning').map((event) => event.event === 'warning' && [event.reason, event.values]),
+    ['device 1', 'device 2'].map((device) => ['DEVICE_PLACE_LOST', { device, why: lost.message }]),
   );
   await completes(1);
+  // Who has everything needs no place.
+  groups[0]!.lobby.events.onLost(lost);
+  assert.equal(named('warning').length, 2);
   assert.equal(transfer.ends, false);
   await completes(3);
   const error = await transfer.done.then(

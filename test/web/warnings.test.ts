@@ -44,7 +44,11 @@ const PASSED_ON: Readonly<Record<string, readonly Reason[]>> = {
   'browser/send.ts: warningEvent(error, path)': [],
   // Of a wrong guess only where several may come, since with one it is the end.
   'session/receivers.ts: warningEvent(error)': ['CODE_GUESSED'],
-  'session/receivers.ts: warningEvent(told)': ['CODE_GUESSED_OUT', 'PLACE_LOST'],
+  // A page names no several devices, whose places would be told one by one.
+  'session/receivers.ts: warningEvent(burnt ? error : this.#placeLost(group, error))': [
+    'CODE_GUESSED_OUT',
+    'PLACE_LOST',
+  ],
   // What breaks no rule that says who lies or is silent is told of as a broken rule.
   'session/neighbours.ts: warningEvent(shown, undefined, link.number)': [
     'MEMBER_MISBEHAVES',
