@@ -81,12 +81,12 @@ export class Shown {
 
 /** Of an error of the engine the page knows what kind it is, in its own language, and the rest is English. */
 export function faultNote(thrown: unknown): ViewNote {
-  const text = messageOf(thrown);
+  const text = escapeName(messageOf(thrown));
   if (language() === 'en' || !(thrown instanceof BeelineError)) return { kind: 'error', text };
   return {
     kind: 'error',
     text: say('full', { text: errorHeading(thrown, 'receive') }),
-    english: escapeName(text),
+    english: text,
   };
 }
 

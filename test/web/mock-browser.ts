@@ -104,6 +104,8 @@ const mock = {
   /** Aborted, it ends what runs. */
   signal: undefined as AbortSignal | undefined,
   devices: [] as real.PageDevice[],
+  /** Why a device is not remembered. */
+  unknowable: undefined as { code: ErrorCode; message: string } | undefined,
   /** Says that a device has something for this page, or not any more. */
   call: (_id: string, _calls: boolean): void => {},
   /** As if another tab had made the devices others. */
@@ -192,6 +194,7 @@ export const saveAsDownloads: typeof real.saveAsDownloads = (_kept, signal) => {
 };
 export const newPair: typeof real.newPair = async () => ({ id: '00', own: {} as CryptoKey });
 export const remember: typeof real.remember = async ({ id, own }, what) => {
+  if (mock.unknowable) throw new BeelineError(mock.unknowable.code, mock.unknowable.message);
   mock.devices.push({ ...what, id, own, at: Date.now() });
 };
 export const watchDevices: typeof real.watchDevices = (_server, _devices, changed) => {

@@ -1265,6 +1265,8 @@ test('what is warned of is said in the language of the page, and what it has no 
   const [known, unknown] = await items();
   assert.match(known![0]!, /„a“.+„b“/);
   assert.equal(known![1], '');
+  const isolated = await page.$$eval('.warnings bdi', (all) => all.map((one) => one.textContent));
+  assert.deepEqual(isolated, ['a', 'b']);
   assert.deepEqual(unknown, ['c: In English.', 'c: In English.']);
   await play(page, `${T}.fail('NO_PATH', 'Nothing leads there.')`);
   await page.locator('details.details').click();
@@ -1273,6 +1275,38 @@ test('what is warned of is said in the language of the page, and what it has no 
   await page.select('#language', 'en');
   await page.waitForFunction("document.documentElement.lang === 'en'");
   assert.deepEqual((await items())[0], ['a: In English.', 'a: In English.'], 'English is what came');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a device that is not remembered: the kind of error in the language of the page, the rest in English', {
+  skip,
+}, async () => {
+  const { page, errors } = await site.open();
+  await run(page);
+  await play(page, `(${T}.emit({ ...${PEER}, key: 'bl1key' }), ${T}.finish(${DONE}))`);
+  await page.waitForSelector('#remember-name');
+  await play(page, "mock.unknowable = { code: 'USAGE', message: 'More than \\u202e100.' }");
+  const refused = async () => {
+    await page.locator('.remember button').click();
+    await page.waitForSelector('#remember-problem [role=alert]');
+    assert.equal(await page.$eval('#remember-name', (field) => field.ariaInvalid), 'true');
+    return text(page, '#remember-problem');
+  };
+  assert.equal(await refused(), 'More than \\u{202e}100.');
+  await page.select('#language', 'de');
+  await page.waitForFunction("document.documentElement.lang === 'de'");
+  await page.locator('#remember-name').fill('Ben');
+  assert.equal(await text(page, '#remember-problem'), '');
+  assert.equal(await refused(), 'Etwas daran passt nicht. More than \\u{202e}100.');
+  assert.equal(await text(page, '#remember-problem [lang=en][dir=ltr]'), 'More than \\u{202e}100.');
+  await sound(page, 'not remembered, in German');
+  await play(page, 'mock.unknowable = undefined');
+  await page.locator('.remember button').click();
+  await page.waitForSelector('.note.done[role=status]');
+  assert.match((await text(page, '.note.done'))!, /Ben/);
+  await page.select('#language', 'en');
+  await page.waitForFunction("document.documentElement.lang === 'en'");
   assert.deepEqual(errors, []);
   await page.close();
 });
