@@ -82,7 +82,7 @@ function insteadOf(name: string, known: ReadonlyMap<string, Flag>): string {
 
 /** That other commands have such a flag, if some do. */
 function elsewhere(name: string): string {
-  const others = COMMANDS.filter((other) => name in FLAGS[other] || undoing(other).has(name));
+  const others = COMMANDS.filter((other) => Object.hasOwn(FLAGS[other], name) || undoing(other).has(name));
   return others.length > 0 ? ` here: it is a flag of ${others.join(', ')}.` : '';
 }
 

@@ -123,5 +123,8 @@ export const rate = bytes('rate');
 export const homePath = (text: string): string =>
   text === '~' || text.startsWith('~/') || text.startsWith(`~${sep}`) ? homedir() + text.slice(1) : text;
 
+/** Of a positional, where a bare `~` is a name that `*` has found: a shell expands one that is typed. Written so that it stays that. */
+export const foundPath = (text: string): string => (/^~[/\\]?$/.test(text) ? `./${text}` : text);
+
 /** Of a file on a server. A link to a page, which has a code behind its #, is none. */
 export const isFileUrl = (text: string): boolean => /^https?:\/\//i.test(text) && !/#\d+-/.test(text);

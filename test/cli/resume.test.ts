@@ -1,10 +1,11 @@
 /** `beeline resume` as a command: what it lists, what it asks, what it removes and what it leaves, with which exit code. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
+import { shownUrl } from '../../src/http/fetching/url.ts';
 import { takeLock } from '../../src/identity/lock.ts';
 import { Staging } from '../../src/node/files/staging.ts';
 import { StagingSink } from '../../src/node/files/staging-sink.ts';
@@ -119,30 +120,82 @@ describe('cli: resume', { timeout: 300_000 }, () => {
     assert.doesNotMatch(text, /\u202e/);
   });
 
-  it('names the URLs that something comes from, as they are typed', async (t) => {
+  it('names the URLs that something comes from, as a command only where they are whole', async (t) => {
     const dir = root(t);
     const urls = ['https://example.org/a.iso', 'https://example.org/b.iso?...'];
     await stopped(dir, [file('a.iso', CHUNK), file('b.iso', CHUNK)], urls);
     const host = fakeHost();
     assert.equal(await dispatch(['resume', dir], host), 0);
-    const line = `    beeline receive https://example.org/a.iso 'https://example.org/b.iso?...' --to ${dir}`;
-    assert.ok(
-      host.stdout.text.includes(`To go on with what comes from a URL:\n\n${line}\n`),
-      host.stdout.text,
-    );
+    const told = [
+      'To go on with what comes from a URL, with its other flags as before:',
+      '',
+      `    beeline receive URL... --to ${dir}`,
+      '        with the whole of https://example.org/a.iso',
+      '        and the whole of https://example.org/b.iso?...',
+      '',
+    ];
+    assert.ok(host.stdout.text.includes(told.join('\n')), host.stdout.text);
     assert.doesNotMatch(host.stdout.text, /CODE/);
     await stopped(dir, [file('c.iso', CHUNK), file('d.iso', CHUNK)], urls.slice(0, 1));
     await stopped(dir, half('e'));
+    const whole = ['https://example.org/f&g.iso', 'https://example.org/h.iso'];
+    await stopped(dir, [file('f&g.iso', CHUNK), file('h.iso', CHUNK)], whole);
     const all = fakeHost();
     assert.equal(await dispatch(['resume', dir], all), 0);
-    assert.ok(all.stdout.text.includes(`    beeline receive https://example.org/a.iso ... --to ${dir}\n`));
-    assert.match(all.stdout.text, /^ {4}beeline receive CODE --to /m);
+    const { text } = all.stdout;
+    const first =
+      '        with the whole of https://example.org/a.iso\n        and of all that were given behind it\n';
+    assert.ok(text.includes(`    beeline receive URL... --to ${dir}\n${first}`), text);
+    const line = `    beeline receive 'https://example.org/f&g.iso' https://example.org/h.iso --to ${dir}\n`;
+    assert.ok(text.includes(line), text);
+    assert.match(text, /^ {4}beeline receive CODE --to /m);
     const json = fakeHost();
     assert.equal(await dispatch(['resume', dir, '--json'], json), 0);
     assert.deepEqual(
       lines(json).map(({ from }) => from),
-      [undefined, urls.slice(0, 1), urls],
+      [whole, undefined, urls.slice(0, 1), urls],
     );
+  });
+
+  it('takes a bare ~ for a folder of that name, which * has found, and only ~/x for one of the home folder', async (t) => {
+    const dir = root(t);
+    const before = process.cwd();
+    t.after(() => process.chdir(before));
+    process.chdir(dir);
+    mkdirSync('~');
+    await stopped(join(dir, '~'), half('a'));
+    for (const given of ['~', '~/', './~']) {
+      const host = fakeHost();
+      assert.equal(await dispatch(['resume', given], host), 0);
+      assert.match(host.stdout.text, /^a\/: 1 file/, given);
+      assert.match(host.stdout.text, /--to '?\.\/~/, given);
+    }
+    const home = fakeHost();
+    assert.equal(await dispatch(['resume', '~/no such folder'], home), 2);
+    assert.ok(home.stderr.text.includes(homedir()), home.stderr.text);
+    assert.equal(await dispatch(['resume', 'clean', '~', '--yes'], fakeHost()), 0);
+    assert.deepEqual(readdirSync('~'), []);
+  });
+
+  it('gives no command for what a journal has no room for', async (t) => {
+    const dir = root(t);
+    const long = shownUrl(new URL(`https://example.org/${'a'.repeat(300)}`));
+    await stopped(dir, [file('a', CHUNK)], [long]);
+    const many = Array.from({ length: 20 }, (_, at) => `https://example.org/${at}`);
+    await stopped(
+      dir,
+      many.map((_, at) => file(`${at}`, CHUNK)),
+      many,
+    );
+    const host = fakeHost();
+    assert.equal(await dispatch(['resume', dir], host), 0);
+    const alone = `    beeline receive URL --to ${dir}\n        with the whole of ${long}\n`;
+    assert.ok(host.stdout.text.includes(alone), host.stdout.text);
+    assert.match(
+      host.stdout.text,
+      /whole of https:\/\/example\.org\/19\n {8}and of all that were given behind it\n/,
+    );
+    assert.doesNotMatch(host.stdout.text, /beeline receive http/);
   });
 
   it('tells of one that is at work, and of one that is damaged', async (t) => {

@@ -110,6 +110,7 @@ describe('cli: help', () => {
       await said('outbox', 'send', '--no-lan'),
       /no --no-lan here: it is a flag of send, receive, listen\./,
     );
+    assert.doesNotMatch(await said('send', 'x', '--constructor'), /flag of/);
     assert.match(await said('--qr', 'x'), /Flags come after a command/);
     assert.match(await said('7-velvet-canyon'), /beeline receive CODE$/m);
     const path = join(folder, "it's here");

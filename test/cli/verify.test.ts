@@ -1,6 +1,6 @@
 /** `beeline verify` as a command: what it prints where, and with which exit code. */
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -36,6 +36,17 @@ describe('cli: verify', () => {
     const quiet = fakeHost();
     assert.equal(await dispatch(['verify', path, root, '--quiet'], quiet), 0);
     assert.equal(quiet.stdout.text + quiet.stderr.text, '');
+  });
+
+  it('takes a bare ~ for a folder of that name, which * has found', async (t) => {
+    const { root, path } = await received(t);
+    const before = process.cwd();
+    t.after(() => process.chdir(before));
+    process.chdir(root);
+    mkdirSync('~');
+    renameSync(join(root, 'in'), join(root, '~', 'in'));
+    assert.equal(await dispatch(['verify', path, '~'], fakeHost()), 0);
+    assert.equal(await dispatch(['verify', path, '~/'], fakeHost()), 0);
   });
 
   it('names what differs, escaped, and ends with 5', async (t) => {

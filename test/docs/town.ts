@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { ip, ipBatch, makeNamespace, prefixOf, removeNamespace, uniqueName } from '../../lab/ip.ts';
+import { shellWord } from '../../src/cli/format.ts';
 import { installPacked, name } from '../integration/packed.ts';
 
 /** Milliseconds until a command must show what it shows, or end: a machine where others run too takes its time. */
@@ -160,9 +161,11 @@ export class Terminal {
 
   constructor(line: string, cwd: string, env: NodeJS.ProcessEnv, prefix: readonly string[]) {
     this.line = line;
+    // Where one command of several in a pipe fails, the line has failed.
+    const shell = `exec bash -o pipefail -c ${shellWord(line)}`;
     const words = [
       ...prefix,
-      ...['script', '--quiet', '--return', '--flush', '--command', line, '/dev/null'],
+      ...['script', '--quiet', '--return', '--flush', '--command', shell, '/dev/null'],
     ];
     this.#child = spawn(words[0]!, words.slice(1), { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child.stdin!.on('error', () => {});

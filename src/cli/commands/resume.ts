@@ -4,6 +4,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { BeelineError } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import { hint } from '../../base/suggestion.ts';
+import { isShortened } from '../../http/fetching/url.ts';
 import { FolderTemplate } from '../../node/files/folder-template.ts';
 import {
   discard,
@@ -11,6 +12,7 @@ import {
   type UnfinishedTransfer,
   unfinished,
 } from '../../node/files/unfinished.ts';
+import { MOST_FROM } from '../../sync/store/journal-records.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE, EXIT_FAILED } from '../exit.ts';
 import { contents, formatBytes, formatDuration, percentOf, shellWord } from '../format.ts';
@@ -21,7 +23,7 @@ import { type Print, printer } from '../json.ts';
 import { destinationOf } from '../options.ts';
 import { Prompt } from '../prompt.ts';
 import { Screen } from '../screen.ts';
-import { homePath } from '../values.ts';
+import { foundPath, homePath } from '../values.ts';
 
 const CLEAN = 'clean';
 
@@ -30,7 +32,8 @@ export async function resumeCommand(argv: readonly string[], host: Host): Promis
   const { positionals, flags } = parse('resume', argv);
   const { json = false, yes = false } = flags;
   const clean = positionals[0] === CLEAN;
-  const [dir = '.', ...more] = clean ? positionals.slice(1) : positionals;
+  const [given = '.', ...more] = clean ? positionals.slice(1) : positionals;
+  const dir = foundPath(given);
   if (more.length > 0 || dir === '')
     throw usage('resume', `It takes one folder.${hint(positionals[0] ?? '', [CLEAN], 'beeline resume ')}`);
   if (yes && !clean) throw usage('resume', '--yes is for `beeline resume clean`.');
@@ -70,17 +73,31 @@ function list(dir: string, root: string, found: readonly Unfinished[], json: boo
       again('CODE'),
       '',
     );
-  if (fetched.length > 0) lines.push('To go on with what comes from a URL:', '');
-  for (const one of fetched) lines.push(again(urlsOf(one)));
-  if (fetched.length > 0) lines.push('');
+  if (fetched.length > 0)
+    lines.push('To go on with what comes from a URL, with its other flags as before:', '');
+  for (const one of fetched) {
+    const lacking = lackingOf(one);
+    // Whoever pastes a line with less than the whole would fetch something else in its place.
+    const urls = (one.from ?? []).map(shellWord).join(' ');
+    const some = one.files > 1 ? 'URL...' : 'URL';
+    lines.push(again(lacking.length > 0 ? some : urls));
+    for (const line of lacking) lines.push(line);
+    lines.push('');
+  }
   if (found.some(({ transfer }) => transfer))
     lines.push(`\`beeline resume clean${to}\` removes what is unfinished.`);
   print({}, lines);
 }
 
-/** As they are typed. What stood behind a `?` is not known any more, nor are those after the first. */
-function urlsOf({ from = [], files }: UnfinishedTransfer): string {
-  return [...from.map(shellWord), ...(from.length < files ? ['...'] : [])].join(' ');
+/** What has to be given again, if not all of it is known: what may be secret was not kept, nor are those after the first. */
+function lackingOf({ from = [], files }: UnfinishedTransfer): string[] {
+  // Files that were skipped are not counted.
+  const more = from.length < files || from.length === MOST_FROM;
+  if (!more && !from.some(isShortened)) return [];
+  return [
+    ...from.map((url, at) => `        ${at === 0 ? 'with' : 'and'} the whole of ${url}`),
+    ...(more ? ['        and of all that were given behind it'] : []),
+  ];
 }
 
 function describe(root: string, { path, active, changed, transfer }: Unfinished): string[] {

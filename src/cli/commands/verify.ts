@@ -8,7 +8,7 @@ import type { Host } from '../host.ts';
 import { Interrupt } from '../interrupt.ts';
 import { type Print, printer } from '../json.ts';
 import { Screen } from '../screen.ts';
-import { homePath } from '../values.ts';
+import { foundPath, homePath } from '../values.ts';
 
 /** Milliseconds between two redraws. */
 const REDRAW = 100;
@@ -16,7 +16,7 @@ const REDRAW = 100;
 /** Resolves to the exit code: 5 if anything differs. @throws BeelineError */
 export async function verifyCommand(argv: readonly string[], host: Host): Promise<number> {
   const { positionals, flags } = parse('verify', argv);
-  const [receipt, path, ...rest] = positionals.map(homePath);
+  const [receipt, path, ...rest] = positionals.map((path) => homePath(foundPath(path)));
   if (receipt === undefined || path === undefined || rest.length > 0)
     throw usage('verify', '`beeline verify RECEIPT PATH` needs a receipt and what to check against it.');
   const { json = false, quiet = false } = flags;

@@ -180,18 +180,19 @@ function target(answer: Answer): URL {
 
 /**
  * Where all of a folder is as one ZIP, if the answer is the page that lists it: `beeline serve` says so in its Link header (RFC 8288).
- * Nobody who names a folder wants its page as a file. At the same origin only.
+ * Nobody who names a folder wants its page as a file. It is that folder's `?zip` and nothing else: no server gives another file so.
  */
 function zipOfFolder(answer: Answer): URL | undefined {
   const { url, status } = answer;
   const links = answer.header('link');
   if (status !== 200 || links === undefined || links.length > MAX_LEAD) return undefined;
-  if (!isHtml(answer)) return undefined;
+  if (!url.pathname.endsWith('/') || !isHtml(answer)) return undefined;
+  const archive = new URL('?zip', url).href;
   for (const [, to = '', says = ''] of links.matchAll(/<([^<>]*)>([^,<>]*)/g)) {
     if (!/;\s*rel="?alternate"?\s*(?:;|$)/i.test(says)) continue;
     if (!/;\s*type="?application\/zip"?\s*(?:;|$)/i.test(says) || !URL.canParse(to, url)) continue;
-    const archive = bare(new URL(to, url));
-    if (archive.origin === url.origin) return archive;
+    const named = bare(new URL(to, url));
+    if (named.href === archive) return named;
   }
   return undefined;
 }

@@ -6,6 +6,8 @@ import { escapeName } from '../../base/printable.ts';
 const MAX_URL = 8192;
 /** Of those that are shown. */
 const SHOWN = 200;
+/** The secret of a link of `beeline serve`, which stands first in the path. */
+const SECRET = /(?<=^[a-z]+:\/\/[^/?#]*\/)[\w-]{22}(?=[/?#]|$)/i;
 
 export interface FileUrl {
   /** Without credentials and fragment. */
@@ -24,6 +26,7 @@ export function placeOf(text: string): FileUrl {
     throw refuse('it begins with neither http:// nor https://');
   const { username, password } = url;
   url.username = url.password = url.hash = '';
+  if (isShortened(url.href)) throw refuse('its `...` stands for what is not shown, so give all of it');
   if (username === '' && password === '') return { url };
   try {
     const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
@@ -38,14 +41,23 @@ export function isHttpUrl(text: string): boolean {
   return /^https?:\/\//i.test(text);
 }
 
-/** For people: a query may hold a secret, such as a signature, and is not shown. */
+/** For people: a query may hold a secret, such as a signature, and is not shown, nor is the secret of a link. */
 export function shownUrl(url: URL): string {
-  const text = `${url.origin}${url.pathname}${url.search === '' ? '' : '?...'}`;
-  return escapeName(text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text);
+  return shortened(`${url.origin}${url.pathname}${url.search === '' ? '' : '?...'}`);
+}
+
+/** Whether that is what `shownUrl` has left of another one. */
+export function isShortened(text: string): boolean {
+  if (/^[^?]*\?\.\.\.$/.test(text) || /^[a-z]+:\/\/[^/]*\/\.\.\.(?:[/?]|$)/i.test(text)) return true;
+  return text.length === SHOWN + 3 && text.endsWith('...');
 }
 
 /** What may not be a URL at all: without what stands before an @. */
 function shownText(text: string): string {
-  const bare = text.replace(/\/\/[^/]*@/, '//').replace(/[?#].*$/s, '');
-  return escapeName(bare.length > SHOWN ? `${bare.slice(0, SHOWN)}...` : bare);
+  return shortened(text.replace(/\/\/[^/]*@/, '//').replace(/[?#].*$/s, ''));
+}
+
+function shortened(text: string): string {
+  const masked = text.replace(SECRET, '...');
+  return escapeName(masked.length > SHOWN ? `${masked.slice(0, SHOWN)}...` : masked);
 }

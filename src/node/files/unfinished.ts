@@ -40,7 +40,10 @@ export interface UnfinishedTransfer {
   bytes: number | null;
   /** Bytes of them that are certainly here. */
   here: number;
-  /** The URLs that it comes from, at most 20, without what stands behind a `?`; absent if it comes from a sender. */
+  /**
+   * The URLs that it comes from, at most 20; absent if it comes from a sender. `...` stands for what may be secret (what stands behind
+   * a `?`, the secret of a link of `serve`) and for what is too long.
+   */
   from?: readonly string[];
 }
 

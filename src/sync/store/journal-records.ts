@@ -25,7 +25,7 @@ export type Choice = 'skip' | 'replace' | 'rename';
 export type JournalRecord =
   /**
    * `created`: ms since 1970. `chunkSize`: bytes. `pages`: how many the manifest has. `hash`: what those of chunks are made with.
-   * `from`: the first URLs of what comes from such, as they are shown.
+   * `from`: the first URLs of what comes from such, as they are shown: without their secrets.
    */
   | {
       type: 'begin';

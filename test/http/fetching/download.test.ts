@@ -7,6 +7,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { BeelineError } from '../../../src/base/errors.ts';
+import { unfinished } from '../../../src/node/files/unfinished.ts';
 import { answer, content, fetchInto, folder, LENGTH, MODIFIED, names, serve, sha256 } from './servers.ts';
 
 const fails =
@@ -207,7 +208,7 @@ test('a weak tag alone does not make parts one file', async (t) => {
   assert.equal(requests.length, 1);
 });
 
-test('a later run goes on, and asks for what is missing alone', async (t) => {
+test('a later run goes on, and asks for what is missing alone; what is kept has no secret of the URL', async (t) => {
   const to = folder(t);
   const stop = new AbortController();
   const { url, requests } = await serve(t, (request, response) => {
@@ -218,14 +219,20 @@ test('a later run goes on, and asks for what is missing alone', async (t) => {
     });
     response.write(content(1).subarray(0, 4 * 1024 * 1024));
   });
-  const first = fetchInto(t, to, url, { signal: stop.signal });
+  const secret = 'Zm9vYmFyYmF6cXV4MTIzNA';
+  const at = new URL(`/${secret}/file.bin?signature=s3cret`, url);
+  const first = fetchInto(t, to, at.href, { signal: stop.signal });
   first.transfer.subscribe((event) => {
     if (event.event === 'progress' && event.bytes >= 4 * 1024 * 1024) stop.abort();
   });
   await assert.rejects(first.transfer.done, (error: BeelineError) => error.code === 'INTERRUPTED');
   await first.transfer.closed;
   assert.deepEqual(names(to), []);
-  const second = fetchInto(t, to, url);
+  const [kept] = await unfinished(to);
+  assert.deepEqual(kept!.transfer!.from, [`${at.origin}/.../file.bin?...`]);
+  const journal = readFileSync(join(kept!.path, 'journal'), 'latin1');
+  for (const one of [secret, 's3cret']) assert.ok(!journal.includes(one), one);
+  const second = fetchInto(t, to, at.href);
   const { resumed } = await second.transfer.done;
   assert.ok(resumed >= 3 * 1024 * 1024, `resumed ${resumed}`);
   assert.deepEqual(readFileSync(join(to, 'file.bin')), content(1));

@@ -45,6 +45,7 @@ test('any other page is a file as every file, wherever its links lead', async (t
     other: { ...html, link: '<?zip>; rel="next"; type="application/zip", <?zip>; rel="alternate"' },
     malformed: { ...html, link: `<http://[>; ${zip}, >;<` },
     plain: { 'content-type': 'text/plain', link: `<?zip>; ${zip}` },
+    named: { ...html, link: `<?zip>; ${zip}` },
   };
   const { url, requests } = await serve(t, (request, response) =>
     answer(request, response, { headers: pages[request.url!.split('/').at(-1)!]!, ranges: false }),
@@ -54,6 +55,22 @@ test('any other page is a file as every file, wherever its links lead', async (t
     assert.deepEqual(readFileSync(join(to, page)), content(1), page);
   }
   assert.equal(requests.length, Object.keys(pages).length);
+});
+
+test('a folder leads to its own ZIP only', async (t) => {
+  const to = folder(t);
+  const targets = ['other/?zip', '../?zip', 'x.zip', '?tar', '?zip&x', '', '//127.0.0.2:1/0/?zip'];
+  const { url, requests } = await serve(t, (request, response) => {
+    const target = targets[Number(request.url!.split('/')[1])]!;
+    const link = `<${target}>; rel="alternate"; type="application/zip"`;
+    answer(request, response, { headers: { 'content-type': 'text/html', link }, ranges: false });
+  });
+  for (const at of targets.keys())
+    await fetchInto(t, to, { url: new URL(`/${at}/`, url).href, name: `${at}` }).transfer.done;
+  assert.deepEqual(
+    requests.map(({ url }) => url),
+    Array.from(targets.keys(), (at) => `/${at}/`),
+  );
 });
 
 test('a page that nothing names is no file, unless it is given a name or goes where it needs none', async (t) => {
@@ -86,16 +103,16 @@ test('credentials go along to the ZIP; pages that lead from one to the next are 
     const headers = { 'content-type': 'text/html', link: '<?zip>; rel=alternate; type="application/zip"' };
     answer(request, response, last ? {} : { headers, ranges: false });
   });
-  const at = new URL('/ends/x', url);
+  const at = new URL('/ends/', url);
   at.username = 'me';
   at.password = 'hunter2';
   await fetchInto(t, to, at.href).transfer.done;
-  assert.deepEqual(readFileSync(join(to, 'x')), content(1));
+  assert.deepEqual(readFileSync(join(to, 'download')), content(1));
   const [page, archive] = requests;
-  assert.equal(archive!.url, '/ends/x?zip');
+  assert.equal(archive!.url, '/ends/?zip');
   assert.equal(archive!.headers.authorization, page!.headers.authorization);
   await assert.rejects(
-    fetchInto(t, to, url).transfer.done,
+    fetchInto(t, to, new URL('/', url).href).transfer.done,
     (error: BeelineError) => error.reason === 'HTTP_REDIRECTS',
   );
   assert.ok(requests.length < 20, `${requests.length} requests`);

@@ -105,6 +105,33 @@ test('what a person types as a URL', () => {
   assert.equal(url.href, 'https://example.org/a?signature=secret');
   assert.equal(authorization, `Basic ${Buffer.from('me:p w').toString('base64')}`);
   assert.equal(shownUrl(url), 'https://example.org/a?...');
+  const secret = 'Zm9vYmFyYmF6cXV4MTIzNA';
+  for (const [given, shown] of [
+    [`http://192.168.1.7:4848/${secret}/a/b.iso`, 'http://192.168.1.7:4848/.../a/b.iso'],
+    [`http://[fd00::7]:4848/${secret}?zip`, 'http://[fd00::7]:4848/...?...'],
+    [`https://example.org/${'a'.repeat(300)}`, `https://example.org/${'a'.repeat(180)}...`],
+  ] as const) {
+    assert.equal(shownUrl(new URL(given)), shown);
+    // What was shown, copied: it would lead to something else.
+    assert.throws(
+      () => placeOf(shown),
+      (error: BeelineError) => error.reason === 'URL_UNFIT',
+      shown,
+    );
+  }
+  assert.throws(() => placeOf('https://example.org/a?...'), /give all of it/);
+  for (const fine of [
+    'https://example.org/a...',
+    'https://example.org/a?b?...',
+    'https://example.org/a?....',
+  ])
+    assert.equal(placeOf(fine).url.href, fine);
+  for (const wrong of [`ftp://example.org/${secret}/a`, `https://%zz:a@example.org/${secret}?zip`])
+    assert.throws(
+      () => placeOf(wrong),
+      (error: Error) => !error.message.includes(secret),
+      wrong,
+    );
   assert.throws(
     () => placeOf('ftp://me:s3cret@example.org/'),
     (error: Error) => !error.message.includes('s3cret'),
