@@ -350,13 +350,13 @@ const TEXTS = {
   },
   NO_PEER: {
     NOBODY_ON_LAN:
-      '{alone}Nobody on this network sends under that code. Check the code, that the sender still runs, and that both machines are on the same network.',
+      '{alone}No such sender is on this network. Check the code or the key, that the sender still runs, and that both machines are on the same network.',
     NOBODY_ANYWHERE:
-      'Nobody sends under that code, neither on this network nor in the DHT. Check the code, and that the sender still runs.',
+      'No such sender is on this network, and none in the DHT. Check the code or the key, and that the sender still runs.',
     DHT_SILENT:
       'No node of the DHT answers over UDP and IPv4. Here the two sides can meet on the same network only, at an address, or at a server.',
     DHT_MISSING: 'The optional package hyperdht cannot be loaded here, so nobody is met over the DHT.',
-    NOBODY_YET: 'Nobody sends under that code {where} yet; still looking.',
+    NOBODY_YET: 'No such sender {where} yet; still looking.',
     ONLY_AT_PORT:
       'Nobody is told where this sender is: a receiver needs its address. It listens on port {port}.',
     NO_INTERFACE:

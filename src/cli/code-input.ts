@@ -46,25 +46,34 @@ function firstLine(input: Input, signal: AbortSignal): Promise<string> {
   });
 }
 
-/** A code, and the link that it stood in, if so. */
-export interface Obtained {
-  code: string;
-  link?: string | undefined;
+/** Where the two sides meet, as what was pasted with the code says, and what the person is told of it. */
+export interface Pasted {
+  server?: string;
+  at?: string;
+  said: string;
+  /** What named it, in words. */
+  whose: string;
 }
 
-/** Where a link says that the two sides meet, and what the person is told of it. */
-export function placeOf(link: string): { server?: string; said: string } {
+export interface Obtained {
+  code: string;
+  pasted?: Pasted | undefined;
+}
+
+export function placeOf(link: string): Pasted {
+  const whose = 'the link';
   const given = link.includes('://') ? link : `https://${link}`;
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (!url) return { said: 'The link names no server that makes sense. Its code alone is used.' };
+  if (!url) return { whose, said: 'The link names no server that makes sense. Its code alone is used.' };
   const { host, hostname, protocol } = url;
   const shown = escapeName(host);
   // The page of `send --web`: by TLS, at an address, on a port that is not that of the sender's own rendezvous.
   if (protocol === 'https:' && isIP(hostname.replace(/^\[|\]$/g, '')) !== 0)
     return {
+      whose,
       said: `The link is taken for the sender's own page at ${shown}: looking for the sender itself. If that is a server, use --server URL.`,
     };
-  return { server: given, said: `Meeting at ${escapeName(given)}, the server of the link.` };
+  return { whose, server: given, said: `Meeting at ${escapeName(given)}, the server of the link.` };
 }
 
 /**
@@ -80,8 +89,17 @@ export async function obtainCode(
   { prompt, screen, interrupt }: Pick<TransferRun, 'prompt' | 'screen' | 'interrupt'>,
   asTyped: boolean,
 ): Promise<Obtained> {
-  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, hintAtDoubt, lacksNumber, completionOf } =
-    await codes();
+  const {
+    parseCode,
+    linkIn,
+    flagsIn,
+    formatCode,
+    doubtAbout,
+    describeDoubt,
+    hintAtDoubt,
+    lacksNumber,
+    completionOf,
+  } = await codes();
   let text = given;
   if (text === undefined && stdin.isTTY !== true) text = await firstLine(stdin, interrupt.signal);
   if (text === undefined && !prompt.possible)
@@ -89,12 +107,12 @@ export async function obtainCode(
   if (text === '')
     throw usage('receive', 'stdin holds no code. Give one there, as an argument or in BEELINE_CODE.');
 
-  let link: string | undefined;
+  let pasted: Pasted | undefined;
   // A script's code cannot be typed again; what was typed at the prompt can.
   let code = text === undefined ? await typedCode('Code: ') : taken(text);
   for (;;) {
     const doubt = asTyped ? undefined : doubtAbout(code.password);
-    if (!doubt) return { code: formatCode(code), link };
+    if (!doubt) return { code: formatCode(code), pasted };
     if (!prompt.possible)
       throw usage(
         'receive',
@@ -106,8 +124,8 @@ export async function obtainCode(
         ? `${describeDoubt(doubt)} Type the code again, or y if it is right: `
         : `Did you mean ${meant}? [Y/n, or type the code again] `,
     );
-    if (meant !== undefined && (said === '' || isYes(said))) return { code: meant, link };
-    if (meant === undefined ? isYes(said) : isNo(said)) return { code: formatCode(code), link };
+    if (meant !== undefined && (said === '' || isYes(said))) return { code: meant, pasted };
+    if (meant === undefined ? isYes(said) : isNo(said)) return { code: formatCode(code), pasted };
     if (said === '') continue;
     // Neither yes nor no: to take it for one of them might burn the code.
     code = attempt(said) ?? (await typedCode('Code: '));
@@ -141,8 +159,18 @@ export async function obtainCode(
         'The number at the front of the code is missing, or the dash behind it. If it has none, add --as-typed.',
       );
     // A code that is given once more has the place of the first.
-    link = linkIn(typed) ?? link;
+    pasted = placeGiven(typed) ?? pasted;
     return code;
+  }
+
+  function placeGiven(typed: string): Pasted | undefined {
+    const link = linkIn(typed);
+    if (link !== undefined) return placeOf(link);
+    const flags = flagsIn(typed);
+    const place = flags.server ?? flags.at;
+    if (place === undefined) return undefined;
+    const whose = 'the pasted command';
+    return { ...flags, whose, said: `Meeting at ${escapeName(place)}, as ${whose} says.` };
   }
 
   /** All, for Tab goes on with what they have in common. */

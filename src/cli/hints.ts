@@ -2,6 +2,7 @@
 import type { BeelineError, Reason } from '../base/errors.ts';
 
 const ELSEWHERE = 'To receive into another folder, use --to.';
+const PORT = '--port chooses another one.';
 const PORTS = '--port chooses it. A `beeline server` also has --stun-port and --no-stun.';
 const TRUSTED = '`beeline trust` lists the trusted devices.';
 const KEY_SHOWN = 'To see the key, run `beeline trust` on the other device.';
@@ -36,8 +37,8 @@ export const HINTS: { readonly [R in Reason]?: string } = {
   PRIVATE_FOLDER_OPEN: 'To choose the folder, use --config-dir.',
   STUN_NO_PORT: PORTS,
   STUN_SAME_PORT: PORTS,
-  PORT_IN_USE: PORTS,
-  PORT_FORBIDDEN: PORTS,
+  PORT_IN_USE: PORT,
+  PORT_FORBIDDEN: PORT,
   ADDRESS_NOT_HERE: 'Check --host; of `beeline send`, check --at.',
   HOST_UNKNOWN: 'Check --host.',
   SERVER_CERTIFICATE: OWN_CERTIFICATE,

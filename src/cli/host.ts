@@ -8,7 +8,7 @@ import type { Output } from './screen.ts';
 
 /** The part of src/index.ts that is used. */
 export type Library = Pick<typeof import('../index.ts'), 'send' | 'receive' | 'download'>;
-type Code = Pick<typeof import('../identity/code.ts'), 'parseCode' | 'formatCode' | 'linkIn'>;
+type Code = Pick<typeof import('../identity/code.ts'), 'parseCode' | 'formatCode' | 'linkIn' | 'flagsIn'>;
 type Doubt = Pick<
   typeof import('../identity/doubt.ts'),
   'doubtAbout' | 'describeDoubt' | 'hintAtDoubt' | 'lacksNumber'

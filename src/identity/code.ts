@@ -61,6 +61,15 @@ export function linkIn(text: string): string | undefined {
   return found?.[0].slice(0, -found[1]!.length - 1).replace(/^[^\w]/, '');
 }
 
+/** Where the two meet, as a pasted command of the sender says. Empty where it says nothing, or it is no such command. */
+export function flagsIn(text: string): { server?: string; at?: string } {
+  const command = text.length > MAX_TYPED ? undefined : COMMAND.exec(narrowed(text))?.[1];
+  const value = (name: string) =>
+    new RegExp(`\\s(?:--|[\\u2013\\u2014])${name}[\\s=]+['"]?([^\\s'"]+)`, 'iu').exec(command ?? '')?.[1];
+  const [server, at] = [value('server'), value('at')];
+  return { ...(server !== undefined && { server }), ...(at !== undefined && { at }) };
+}
+
 /** Typed with an Asian input method, each ASCII sign has a wide form. */
 function narrowed(text: string): string {
   return text.replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0)).trim();

@@ -33,6 +33,9 @@ export type Target =
       reached?: (address: Address) => void;
     };
 
+/** As people know it. */
+const asGiven = (url: string): string => url.replace(/^ws/, 'http').replace(RENDEZVOUS_PATH, '');
+
 /** @throws BeelineError USAGE at once for a malformed URL. */
 export function dialWebSocket(target: Target): Dial {
   const url = 'url' in target ? rendezvousUrl(target.url) : undefined;
@@ -41,7 +44,7 @@ export function dialWebSocket(target: Target): Dial {
       {
         // The host only fills the Host header when the socket is given; a zone has no place in a URL (RFC 6874 was never adopted).
         url: url ?? `ws://beeline.local${RENDEZVOUS_PATH}`,
-        name: `the rendezvous at ${url ?? 'the sender'}`,
+        name: url === undefined ? 'the sender' : `the server at ${asGiven(url)}`,
         maxPayload: MAX_RENDEZVOUS_TEXT,
         signal,
         ...(first.length <= MAX_FIRST && { headers: { [FIRST_HEADER]: first } }),

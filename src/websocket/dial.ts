@@ -22,7 +22,7 @@ type Adopt<T> = (socket: WebSocket, headers: IncomingHttpHeaders) => T;
 export interface DialOptions {
   /** A ws or wss URL. */
   url: string;
-  /** What is there and where, for people: 'the rendezvous at wss://...'. */
+  /** What is there and where, for people: 'the server at https://...'. */
   name: string;
   /** Bytes of one message that comes in. */
   maxPayload: number;
@@ -98,11 +98,15 @@ async function handshake<T>(
   }
 }
 
+/** OpenSSL's own words for it are for nobody. */
+const NO_TLS = 'it does not speak TLS as asked for; without TLS its address begins with http://';
+
 function unreachable(name: string, cause: Error): BeelineError {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code && CERTIFICATE.test(code))
     return fault('SERVER_CERTIFICATE', { name, why: cause.message || code }, { cause });
-  return fault('SERVER_UNREACHABLE', { name, why: cause.message || code || 'no connection' }, { cause });
+  const why = code === 'EPROTO' ? NO_TLS : cause.message || code || 'no connection';
+  return fault('SERVER_UNREACHABLE', { name, why }, { cause });
 }
 
 /** A server that refuses before the upgrade says why in a short plain text. */

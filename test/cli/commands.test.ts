@@ -733,6 +733,22 @@ describe('cli: receive', () => {
       [['https://192.0.2.1:4849/#7-alpha-zoo'], undefined, /own page at 192\.0\.2\.1:4849/],
       [['https://[fd00::1]:4849/#7-alpha-zoo'], undefined, /own page at \[fd00::1\]:4849/],
       [['7-alpha-zoo'], 'ws://env.example', /^(?!Meeting)/],
+      [
+        ['beeline receive 7-alpha-zoo --server https://192.0.2.1:4848'],
+        'https://192.0.2.1:4848',
+        /^Meeting at https:\/\/192\.0\.2\.1:4848, as the pasted command says\.$/m,
+      ],
+      [
+        ["beeline receive 7-alpha-zoo \u2014server='https://meet.example' --yes"],
+        'https://meet.example',
+        /^Meeting at/m,
+      ],
+      [
+        ['beeline receive 7-alpha-zoo --server https://meet.example', '--server', 'wss://other.example'],
+        'wss://other.example',
+        /^(?!Meeting)/,
+      ],
+      [['beeline receive 7-alpha-zoo --at 192.0.2.1:4913'], undefined, /^Meeting at 192\.0\.2\.1:4913, as/m],
     ] as const) {
       let met: string | undefined;
       const env: Record<string, string> =

@@ -118,6 +118,18 @@ describe('integration: a link beside the code', { concurrency: 2 }, () => {
     await sender.exited;
   });
 
+  it('of several paths it is a folder, as its end says: no download of a short word instead of a file', async (t) => {
+    const work = workspace(t);
+    const paths = ['one.txt', 'two.txt'].map((name) => work.path(name));
+    for (const path of paths) writeFileSync(path, path);
+    const sender = work.start(['send', ...paths, '--http', '--no-lan']);
+    const link = await linkOf(sender);
+    assert.match(link, /^http:\/\/[^/]+\/[\w-]{22}\/$/);
+    assert.equal(await (await get(`${link}two.txt`)).text(), paths[1]);
+    sender.signal('SIGINT');
+    await sender.exited;
+  });
+
   it('is for files: what cannot be read twice has no link', async (t) => {
     const work = workspace(t);
     for (const what of [['-'], ['--text', 'x']])

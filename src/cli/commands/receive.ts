@@ -1,7 +1,7 @@
 /** `beeline receive`. */
 import { resolve } from 'node:path';
 import { usage } from '../args.ts';
-import { type Obtained, obtainCode, placeOf } from '../code-input.ts';
+import { type Obtained, obtainCode, type Pasted } from '../code-input.ts';
 import { EXIT_DONE, EXIT_INTERRUPTED } from '../exit.ts';
 import { fail } from '../failure.ts';
 import type { Host } from '../host.ts';
@@ -53,16 +53,16 @@ async function receiveOne(
   try {
     const open = await session.opener(args.open, folder);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
-    const { code, link } =
+    const { code, pasted } =
       obtained ?? (needsCode(args) ? await obtainCode(args.options.code, host, session, args.asTyped) : {});
-    const place = placeIn(args, link, turn ? 'this offer' : link === undefined ? undefined : 'the link');
+    const place = placeIn(args, pasted, turn ? 'this offer' : pasted?.whose);
     const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
     // An error in the code is told before this one: the person mends it first.
     questions.check(args);
     const options = await session.prepare(
       {
         ...{ ...args.options, ...proxied, code, psk, ...questions.options(args) },
-        ...(place && { server: place.server }),
+        ...(place && { server: place.server, at: place.at }),
         stdout: args.options.to === '-' ? host.stdout : undefined,
       },
       [code, args.options.code, args.proxy],
@@ -109,7 +109,7 @@ async function receiveInTurn(
     for (const [index, found] of obtained.entries()) {
       // No whole code: this line may be copied to others.
       const name = found ? `${found.code.split('-', 1)[0]}-…` : offers[index]!.device;
-      placeIn(args, found?.link, `offer ${index + 1} (${name})`);
+      placeIn(args, found?.pasted, `offer ${index + 1} (${name})`);
     }
     new Questions(prompt, screen).check(args);
     let failed = EXIT_DONE;
@@ -138,15 +138,15 @@ async function receiveInTurn(
 }
 
 /**
- * Where a link says that the two meet. What was typed to meet at beats the link, and the link beats the environment.
+ * Where the two meet, as what was pasted says. What was typed to meet at beats it, and it beats the environment.
  * @param whose what should name a server, if there is something @throws BeelineError USAGE
  */
 function placeIn(
   args: ReceiveArgs,
-  link: string | undefined,
+  pasted: Pasted | undefined,
   whose: string | undefined,
-): ReturnType<typeof placeOf> | undefined {
-  const place = link !== undefined && !args.placed ? placeOf(link) : undefined;
+): Pasted | undefined {
+  const place = args.placed ? undefined : pasted;
   checkRelayed(
     'receive',
     { ...args.options, proxy: args.proxy },

@@ -56,7 +56,7 @@ export async function openOfferLink(options: OfferLinkOptions): Promise<OfferLin
     }),
   );
   const { path, kind } = tree.top;
-  const end = kind === 'folder' && path.length > 0 ? '/' : '';
+  const end = kind === 'folder' ? '/' : '';
   return {
     links: port.urls(`${access.prefix}${pathText(path)}${end}`),
     async close() {
