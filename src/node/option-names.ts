@@ -2,9 +2,7 @@
  * The names of all options that a program gives, so that one that is mistyped is an error and does not go unnoticed. Types say the same
  * to who writes TypeScript; test/node/option-names.test.ts does not compile where these tables differ from them.
  */
-import { fault } from '../base/errors.ts';
-import { escapeName } from '../base/printable.ts';
-import { hint } from '../base/suggestion.ts';
+import { checkOptionNames } from '../base/option-names.ts';
 
 const TRANSFER = {
   ...{ lanes: true, relay: true, limit: true, wait: true },
@@ -80,10 +78,7 @@ export const NAMES = {
   ...{ 'listen.http': UPLOADS, 'send.items': ITEM, 'download.what': REMOTE },
 };
 
-/** An option that is undefined is none. @throws BeelineError USAGE with the nearest name that there is */
+/** @throws BeelineError USAGE with the nearest name that there is */
 export function checkNames(of: keyof typeof NAMES, options: object | undefined): void {
-  const known = Object.keys(NAMES[of]);
-  for (const [name, value] of Object.entries(options ?? {}))
-    if (value !== undefined && !known.includes(name))
-      throw fault('OPTION_UNKNOWN', { of, name: escapeName(name.slice(0, 80)), meant: hint(name, known) });
+  checkOptionNames(of, Object.keys(NAMES[of]), options);
 }

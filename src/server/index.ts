@@ -3,18 +3,20 @@ import { createServer } from 'node:http';
 import { harmless } from '../base/callback.ts';
 import { fault, unlessInterrupted } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
+import { checkOptionNames } from '../base/option-names.ts';
 import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
 import { listen } from './listen.ts';
 import { type ServerLog, SILENT } from './log.ts';
 import type { MeetingStore } from './meeting-store.ts';
+import { SERVER } from './option-names.ts';
 import { parseOrigins } from './origin.ts';
 import { answerPlain, type MadeAnswers } from './page.ts';
 import { hasPage } from './page-files.ts';
 import { checkRedis } from './redis-url.ts';
 import { NO_RELAY, type Relay } from './relay.ts';
-import { createRendezvous, type RendezvousOptions } from './rendezvous.ts';
+import { openRendezvous, type RendezvousOptions } from './rendezvous.ts';
 import type { ServerCounts, ServerReport } from './report.ts';
 import { statusAnswers } from './status.ts';
 import { MAX_STUN_CONNECTIONS, type StunServer, startStun } from './stun.ts';
@@ -94,6 +96,7 @@ const PORT_TRIES = 8;
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host, turn, tls, page = true, signal } = options;
+  checkOptionNames('startServer', Object.keys(SERVER), options);
   unlessInterrupted(signal);
   const log = options.log && escapingLog(options.log);
   const warn = options.warn && harmless('`warn`', options.warn);
@@ -121,7 +124,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const status = statusAnswers(report);
   let relay: Relay | undefined;
   const store = await openStore(options, log ?? SILENT, () => relay?.counts.relayConnections ?? 0, warn);
-  const rendezvous = createRendezvous({
+  const rendezvous = openRendezvous({
     ...options,
     ...(store && { store }),
     page,
@@ -217,7 +220,7 @@ async function openStore(
 }
 
 function openFront(
-  rendezvous: ReturnType<typeof createRendezvous>,
+  rendezvous: ReturnType<typeof openRendezvous>,
   { limits, trustProxy }: ServerOptions,
   certificate: ServerCertificate | undefined,
   stun: () => StunServer | undefined,

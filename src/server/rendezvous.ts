@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocketServer } from 'ws';
 import { fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
+import { checkOptionNames } from '../base/option-names.ts';
 import { CLOSE, MAX_RELAY_MESSAGE } from '../wire/relay.ts';
 import {
   FIRST_HEADER,
@@ -26,6 +27,7 @@ import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type ServerLog, SILENT, StrangersLog } from './log.ts';
 import { Mailboxes, type Seat } from './mailboxes.ts';
 import type { MeetingStore } from './meeting-store.ts';
+import { RENDEZVOUS } from './option-names.ts';
 import { isOfPage, originRefusal, parseOrigins } from './origin.ts';
 import { answerHttp, type MadeAnswers, pathOf } from './page.ts';
 import type { PageFiles } from './page-files.ts';
@@ -90,8 +92,14 @@ export interface Rendezvous {
   close(): Promise<void>;
 }
 
-/** @throws BeelineError USAGE for an origin that is none */
+/** @throws BeelineError USAGE for an option that there is not, and for an origin that is none */
 export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
+  checkOptionNames('createRendezvous', Object.keys(RENDEZVOUS), options);
+  return openRendezvous(options);
+}
+
+/** The same of who has looked at the names. @throws BeelineError USAGE for an origin that is none */
+export function openRendezvous(options: RendezvousOptions): Rendezvous {
   const { limits, trustProxy = false, near = 'auto', tick = 10_000 } = options;
   const log = options.log ? escapingLog(options.log) : SILENT;
   const strangers = new StrangersLog(log);
