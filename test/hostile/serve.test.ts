@@ -261,8 +261,10 @@ test('protects from: so many slow readers of one address that nobody else is ser
     sockets.push(socket);
     socket.on('error', () => {});
     socket.write('GET /big HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
-    const [head] = await once(socket, 'data');
+    // One that is cut off without a word is a fault, not something to wait for.
+    const [head] = await Promise.race([once(socket, 'data'), once(socket, 'close')]);
     socket.pause();
+    assert.ok(Buffer.isBuffer(head), 'each is answered');
     if (String(head).startsWith('HTTP/1.1 503')) refused++;
   });
   await Promise.all(asked);
