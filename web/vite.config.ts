@@ -35,8 +35,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: TARGET,
     assetsInlineLimit: 0,
-    // Else the browser learns of the parts that the first script imports only when it has read it: a round trip later.
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     // One script has it all: each more would be a request more, and compressed for itself.
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'index', tags: ['$initial'] }] } } },
     reportCompressedSize: false,
